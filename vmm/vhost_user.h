@@ -128,8 +128,8 @@ int vhost_user_can_carry(struct vhost_user *vu, const struct vhost_user_device *
  * also writes every call descriptor. */
 int vhost_user_start(struct vhost_user *vu, const struct vhost_user_device *dev);
 
-/* Enables or disables the queues 2 * pair and 2 * pair + 1 of a RUNNING device and notes it in dev.
- */
+/* Notes in dev that the queues 2 * pair and 2 * pair + 1 are on or off and, if RUNNING, tells the
+ * back-end. So a guest's command is never lost: start says the same to the next back-end. */
 int vhost_user_enable_pair(struct vhost_user *vu, struct vhost_user_device *dev, unsigned pair,
 			   bool on);
 
