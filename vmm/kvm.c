@@ -78,9 +78,35 @@ static int check_capabilities(struct kvm *kvm, struct refusal *why)
 	return 0;
 }
 
-static int create_vm(struct kvm *kvm, struct refusal *why)
+/* Kernels that run hardware-reduced ACPI never touch the PIC, and KVM leaves it open at vector 0: each
+ * interrupt of the serial port or the power button would come a second time, as an exception. */
+static int mask_pic(const struct kvm *kvm, uint32_t chip_id, struct refusal *why)
+{
+	struct kvm_irqchip chip = {.chip_id = chip_id};
+
+	if (ioctl(kvm->vm_fd, KVM_GET_IRQCHIP, &chip) < 0)
+		return refuse(why, errno, "KVM_GET_IRQCHIP: %s", strerror(errno));
+	chip.chip.pic.imr = 0xff;
+	if (ioctl(kvm->vm_fd, KVM_SET_IRQCHIP, &chip) < 0)
+		return refuse(why, errno, "KVM_SET_IRQCHIP: %s", strerror(errno));
+	return 0;
+}
+
+static int create_interrupt_controllers(const struct kvm *kvm, struct refusal *why)
 {
 	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+	int rc;
+
+	if (ioctl(kvm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
+		return refuse(why, errno, "KVM_CREATE_IRQCHIP: %s", strerror(errno));
+	if (ioctl(kvm->vm_fd, KVM_CREATE_PIT2, &pit) < 0)
+		return refuse(why, errno, "KVM_CREATE_PIT2: %s", strerror(errno));
+	rc = mask_pic(kvm, KVM_IRQCHIP_PIC_MASTER, why);
+	return rc < 0 ? rc : mask_pic(kvm, KVM_IRQCHIP_PIC_SLAVE, why);
+}
+
+static int create_vm(struct kvm *kvm, struct refusal *why)
+{
 	uint64_t identity = LAYOUT_IDENTITY_MAP;
 
 	do
@@ -92,11 +118,7 @@ static int create_vm(struct kvm *kvm, struct refusal *why)
 		return refuse(why, errno, "KVM_SET_IDENTITY_MAP_ADDR: %s", strerror(errno));
 	if (ioctl(kvm->vm_fd, KVM_SET_TSS_ADDR, (unsigned long)LAYOUT_TSS) < 0)
 		return refuse(why, errno, "KVM_SET_TSS_ADDR: %s", strerror(errno));
-	if (ioctl(kvm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
-		return refuse(why, errno, "KVM_CREATE_IRQCHIP: %s", strerror(errno));
-	if (ioctl(kvm->vm_fd, KVM_CREATE_PIT2, &pit) < 0)
-		return refuse(why, errno, "KVM_CREATE_PIT2: %s", strerror(errno));
-	return 0;
+	return create_interrupt_controllers(kvm, why);
 }
 
 int kvm_open(struct kvm *kvm, struct refusal *why)

@@ -96,6 +96,17 @@ uint32_t machine_ticks_per_us(void)
 	return ticks_per_us;
 }
 
+/* One instruction: there is no library here that would divide 64 bits. */
+uint32_t machine_us(uint64_t span)
+{
+	uint32_t us, rest;
+
+	__asm__("divl %4"
+		: "=a"(us), "=d"(rest)
+		: "a"((uint32_t)span), "d"((uint32_t)(span >> 32)), "rm"(ticks_per_us));
+	return us;
+}
+
 void machine_sleep(uint32_t us)
 {
 	timer_fired = 0;

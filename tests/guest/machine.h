@@ -50,6 +50,8 @@ void machine_init(void);
 
 /* Ticks of the TSC in a microsecond. */
 uint32_t machine_ticks_per_us(void);
+/* Ticks to microseconds, for spans of up to an hour. */
+uint32_t machine_us(uint64_t span);
 
 /* Sleeps until any interrupt has come since the flags were last looked at, at most `us`
  * microseconds (up to 4 s). Interrupts are off before and after. */

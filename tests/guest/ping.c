@@ -175,7 +175,7 @@ static void on_answer(struct state *s, const struct ether *e)
 		s->n_duplicate++;
 		return;
 	}
-	us = (uint32_t)(ticks() - s->sent_at) / machine_ticks_per_us();
+	us = machine_us(ticks() - s->sent_at);
 	s->answered = true;
 	s->n_received++;
 	s->sum_us += us;
@@ -251,7 +251,7 @@ static void work_until(struct state *s, const bool *done, uint32_t us)
 		if (passed >= span)
 			return;
 		/* Rounded up by one, so that the timer never fires just before the deadline. */
-		machine_sleep((uint32_t)(span - passed) / machine_ticks_per_us() + 1);
+		machine_sleep(machine_us(span - passed) + 1);
 	}
 }
 
@@ -342,7 +342,7 @@ static void ping(struct state *s)
 			print(" lost");
 			print_end();
 		}
-		passed = (uint32_t)(ticks() - s->sent_at) / machine_ticks_per_us();
+		passed = machine_us(ticks() - s->sent_at);
 		if (passed < o->interval_us && s->n_sent != o->count)
 			work_until(s, &never, o->interval_us - passed);
 	}
