@@ -108,7 +108,7 @@ static int open_devices(struct machine *machine, struct refusal *why)
 		n_gsis += 2 * options->net[i].pairs + 1;
 	rc = kvm_events_init(&machine->events, machine->kvm.vm_fd, n_gsis);
 	if (rc < 0)
-		return refuse(why, -rc, "KVM_SET_GSI_ROUTING: %s", strerror(-rc));
+		return refuse(why, -rc, "out of memory");
 	machine->net = calloc(options->n_nets + 1, sizeof(*machine->net));
 	machine->link = calloc(options->n_nets + 1, sizeof(*machine->link));
 	if (!machine->net || !machine->link)

@@ -41,6 +41,6 @@ const char options_help[] =
 	"\n"
 	"Exit codes: 0 powered off or quit; 1 to 122 written by the guest to port 0x6f0, for "
 	"example\n"
-	"  printf '\\3' | dd of=/dev/port bs=1 seek=$((0x6f0))\n"
+	"  printf '\\3' | dd of=/dev/port bs=1 conv=notrunc seek=$((0x6f0))\n"
 	"123 the guest asked for a reboot; 124 stopped by signal or --timeout; 125 an error of\n"
 	"ringway-vmm; 126 triple fault; 127 an error of KVM.\n";

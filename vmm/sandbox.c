@@ -44,6 +44,7 @@ static const unsigned long control_ioctls[] = {
 	TCSETSW,
 	TCSETSF,
 	TIOCGPGRP,
+	KVM_GET_REGS,
 };
 
 /* For the console's own error lines. */

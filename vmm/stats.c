@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "vmm/kvm_stats.h"
@@ -10,11 +11,21 @@ static const char *const kernel_counters[] = {"exits",		"io_exits",	  "mmio_exit
 					      "halt_exits",	"irq_exits",	  "signal_exits",
 					      "irq_injections", "insn_emulation", "halt_wakeup"};
 
+/* Where a vCPU stands that has been ended; of a running one KVM would not say. */
+static void print_place(const struct vcpu *vcpu)
+{
+	struct kvm_regs regs;
+
+	if (!vcpu->has_thread && vcpu->fd >= 0 && ioctl(vcpu->fd, KVM_GET_REGS, &regs) == 0)
+		say("stats: vcpu%u ended at rip 0x%llx", vcpu->id, regs.rip);
+}
+
 static void print_exits(const struct machine *machine)
 {
 	for (unsigned i = 0; i < machine->n_vcpus; i++) {
 		const struct vcpu *vcpu = &machine->vcpu[i];
 
+		print_place(vcpu);
 		for (unsigned reason = 0; reason < VCPU_N_REASONS; reason++) {
 			const char *name = vcpu_reason_name(reason);
 
