@@ -46,6 +46,9 @@ struct port_ops {
 	/* The number of notifications that came from the peer since the last call. */
 	uint64_t (*kicks)(struct port *port);
 
+	/* Once a second: logs what workers found and could not say. */
+	void (*housekeep)(struct port *port);
+
 	void (*close)(struct port *port);
 };
 
