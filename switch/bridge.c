@@ -101,6 +101,7 @@ static void forward_learning(const struct bridge_view *view, uint16_t src,
 	}
 	if (memo->src != (src_mac | vlan)) {
 		memo->src = src_mac | vlan;
+		memo->dst = UINT64_MAX; /* what is learned now may be what was looked up before */
 		fdb_learn(fdb, memo->src, src, now_s);
 	}
 	if (dst_mac & MAC_GROUP_BIT) {
