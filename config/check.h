@@ -2,14 +2,15 @@
  * wires with odd ends.
  *
  * Threads:   none of its own.
- * Ownership: borrows the parse.
+ * Ownership: borrows all; changes the topology of the entries.
  * Failure:   mistakes become complaints; -ENOMEM is the only error. Looks at the file system,
  * changes nothing. */
 #ifndef CONFIG_CHECK_H
 #define CONFIG_CHECK_H
 
-struct parse;
+struct entries;
 
-int check_topology(struct parse *parse);
+/* n_lines: of the whole file, where what is absent from it is told. */
+int check_topology(struct entries *entries, int n_lines);
 
 #endif

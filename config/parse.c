@@ -1,140 +1,28 @@
 #include "config/parse.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <ini.h>
-#include <stdlib.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config/check.h"
+#include "config/complaints.h"
+#include "config/entries.h"
+#include "config/scan.h"
 #include "config/suggest.h"
 #include "config/value.h"
 
-const char *parse_where(const struct parse_entry *entry, const char *key, char buf[PARSE_WHERE_LEN])
-{
-	snprintf(buf, PARSE_WHERE_LEN, "[%s%s%s]%s%s", entry->def->kind,
-		 entry->def->named ? " " : "", entry->name, key ? " " : "", key ? key : "");
-	return buf;
-}
-
-int parse_line_of(const struct parse_entry *entry, const char *key)
-{
-	int line = key ? entry->key_line[schema_key(entry->def, key) - entry->def->keys] : 0;
-
-	if (line == 0)
-		line = entry->line;
-	return line ? line : 1;
-}
-
-bool parse_may_miss(const struct parse *parse, const struct section_def *def)
-{
-	return parse->missed_kinds & (UINT32_C(1) << (def - schema_sections));
-}
-
-bool parse_is_bad(const struct parse_entry *entry, const char *key)
-{
-	return entry->bad_keys & (UINT32_C(1) << (schema_key(entry->def, key) - entry->def->keys));
-}
-
-static int set_ref(struct parse *parse, unsigned entry, unsigned key, const char *name)
-{
-	struct parse_ref *ref = NULL;
-
-	/* The fallback stands here already when the key is written; it is among the last. */
-	for (unsigned i = parse->n_refs; i > 0 && parse->refs[i - 1].entry == entry && !ref; i--)
-		if (parse->refs[i - 1].key == key)
-			ref = &parse->refs[i - 1];
-	if (!ref) {
-		struct parse_ref *refs =
-			reallocarray(parse->refs, parse->n_refs + 1, sizeof(*refs));
-
-		if (!refs)
-			return -ENOMEM;
-		parse->refs = refs;
-		ref = &refs[parse->n_refs++];
-	}
-	*ref = (struct parse_ref){.entry = entry, .key = key};
-	snprintf(ref->name, sizeof(ref->name), "%s", name);
-	return 0;
-}
-
-static int set_defaults(struct parse *parse, unsigned entry_idx)
-{
-	const struct parse_entry *entry = &parse->entries[entry_idx];
-	char *item = schema_item(entry->def, parse->topo, entry->item);
-	struct value_why why;
-
-	for (unsigned i = 0; i < entry->def->n_keys; i++) {
-		const struct key_def *key = &entry->def->keys[i];
-		int ret = 0;
-
-		value_unset(key, item + key->offset);
-		if (key->fallback) {
-			ret = value_parse(key, key->fallback, item + key->offset, &why);
-			assert(ret == 0);
-		}
-		if (key->fallback && key->type == VALUE_REF)
-			ret = set_ref(parse, entry_idx, i, key->fallback);
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
-}
-
-static int add_item(struct topology *topo, const struct section_def *def, const char *name,
-		    int line)
-{
-	char **items = (char **)((uintptr_t)topo + def->items);
-	unsigned *n_items = (unsigned *)((uintptr_t)topo + def->n_items);
-	char *grown;
-
-	if (!def->named)
-		return 0;
-	grown = reallocarray(*items, *n_items + 1, def->item_size);
-	if (!grown)
-		return -ENOMEM;
-	*items = grown;
-	grown += *n_items * def->item_size;
-	memset(grown, 0, def->item_size);
-	snprintf(grown, TOPOLOGY_NAME_LEN, "%s", name);
-	memcpy(grown + def->line, &line, sizeof(line));
-	return (*n_items)++;
-}
-
-struct parse_entry *parse_add_entry(struct parse *parse, const struct section_def *def,
-				    const char *name, int line)
-{
-	struct parse_entry *entries =
-		reallocarray(parse->entries, parse->n_entries + 1, sizeof(*entries));
-	struct parse_entry *entry;
-	int item;
-
-	if (!entries)
-		goto no_memory;
-	parse->entries = entries;
-	item = add_item(parse->topo, def, name, line);
-	if (item < 0)
-		goto no_memory;
-	entry = &entries[parse->n_entries++];
-	*entry = (struct parse_entry){.def = def, .item = item, .line = line};
-	snprintf(entry->name, sizeof(entry->name), "%s", name);
-	if (set_defaults(parse, parse->n_entries - 1) < 0)
-		goto no_memory;
-	return entry;
-
-no_memory:
-	parse->no_memory = true;
-	return NULL;
-}
-
-struct parse_entry *parse_find_entry(const struct parse *parse, const struct section_def *def,
-				     const char *name)
-{
-	for (unsigned i = 0; i < parse->n_entries; i++)
-		if (parse->entries[i].def == def && strcmp(parse->entries[i].name, name) == 0)
-			return &parse->entries[i];
-	return NULL;
-}
+struct parse {
+	struct topology *topo;
+	struct complaints complaints;
+	struct scan scan;
+	struct scan_line line; /* the one that inih has in hand */
+	bool waiting;	       /* inih has an entry in hand and did not call back yet */
+	bool lost; /* below a header that is not understood: its keys cannot be judged */
+	struct entries entries;
+	int current; /* index of the entry that takes keys, -1: none */
+};
 
 static void complain_of_unknown_section(struct parse *parse, const char *where, const char *kind,
 					const char *name)
@@ -148,13 +36,13 @@ static void complain_of_unknown_section(struct parse *parse, const char *where, 
 		suggest_try(&suggest, schema_sections[i].kind);
 	near = suggest_best(&suggest);
 	if (!near) {
-		parse->missed_kinds = UINT32_MAX;
+		entries_miss(&parse->entries, NULL);
 		complaints_add(&parse->complaints, parse->line.number, where,
 			       "unknown section; write [switch], [bridge NAME] or [port NAME]");
 		return;
 	}
 	def = schema_section(near, strlen(near));
-	parse->missed_kinds |= UINT32_C(1) << (def - schema_sections);
+	entries_miss(&parse->entries, def);
 	complaints_add(&parse->complaints, parse->line.number, where,
 		       "unknown section; did you mean [%s%s%s]?", near, def->named ? " " : "",
 		       !def->named ? ""
@@ -186,7 +74,7 @@ static bool check_header(struct parse *parse, const struct section_def *def, con
 static bool check_first(struct parse *parse, const struct section_def *def, const char *where,
 			const char *name)
 {
-	const struct parse_entry *first = parse_find_entry(parse, def, name);
+	const struct entry *first = entries_find(&parse->entries, def, name);
 
 	if (!first || first->line == 0)
 		return true;
@@ -201,10 +89,10 @@ static void enter_section(struct parse *parse, const struct section_def *def, co
 {
 	bool named_well = check_header(parse, def, where, name);
 	bool sound = named_well && check_first(parse, def, where, name);
-	struct parse_entry *entry;
+	struct entry *entry;
 
-	if (!def->named && parse->entries[0].line == 0) {
-		parse->entries[0].line = parse->line.number;
+	if (!def->named && parse->entries.items[0].line == 0) {
+		parse->entries.items[0].line = parse->line.number;
 		parse->current = 0;
 		return;
 	}
@@ -212,14 +100,14 @@ static void enter_section(struct parse *parse, const struct section_def *def, co
 		complaints_add(&parse->complaints, parse->line.number, where,
 			       "too many sections; at most %u of this kind are allowed", def->max);
 		parse->lost = true;
-		parse->missed_kinds |= UINT32_C(1) << (def - schema_sections);
+		entries_miss(&parse->entries, def);
 		return;
 	}
-	entry = parse_add_entry(parse, def, named_well ? name : "?", parse->line.number);
+	entry = entries_add(&parse->entries, def, named_well ? name : "?", parse->line.number);
 	if (!entry)
 		return;
-	entry->unclear = !sound;
-	parse->current = entry - parse->entries;
+	entry->misnamed = !sound;
+	parse->current = entry - parse->entries.items;
 }
 
 static void take_header(struct parse *parse)
@@ -243,7 +131,7 @@ static void take_header(struct parse *parse)
 		parse->line.text[kind_len] = '\0';
 		complain_of_unknown_section(parse, where, parse->line.text, name);
 	} else {
-		parse->missed_kinds = UINT32_MAX;
+		entries_miss(&parse->entries, NULL);
 	}
 	parse->lost = true;
 }
@@ -256,15 +144,15 @@ static const struct section_def *section_that_knows(const char *key)
 	return NULL;
 }
 
-static void complain_of_unknown_key(struct parse *parse, const struct parse_entry *entry,
+static void complain_of_unknown_key(struct parse *parse, const struct entry *entry,
 				    const char *name)
 {
 	const struct section_def *other = section_that_knows(name);
-	char where[SCAN_MAX_LINE + PARSE_WHERE_LEN], label[PARSE_WHERE_LEN], known[256] = "";
+	char where[SCAN_MAX_LINE + ENTRY_WHERE_LEN], label[ENTRY_WHERE_LEN], known[256] = "";
 	struct suggest suggest;
 	size_t len = 0;
 
-	snprintf(where, sizeof(where), "%s %s", parse_where(entry, NULL, label), name);
+	snprintf(where, sizeof(where), "%s %s", entry_where(entry, NULL, label), name);
 	suggest_init(&suggest, name);
 	for (unsigned i = 0; i < entry->def->n_keys; i++) {
 		suggest_try(&suggest, entry->def->keys[i].name);
@@ -298,16 +186,16 @@ static void complain_of_key_without_section(struct parse *parse, const char *nam
 			       "NAME] above it");
 }
 
-static void take_value(struct parse *parse, struct parse_entry *entry, unsigned key_idx,
+static void take_value(struct parse *parse, struct entry *entry, unsigned key_idx,
 		       const char *value)
 {
 	const struct key_def *key = &entry->def->keys[key_idx];
-	char *item = schema_item(entry->def, parse->topo, entry->item), where[PARSE_WHERE_LEN];
+	char *item = schema_item(entry->def, parse->topo, entry->item), where[ENTRY_WHERE_LEN];
 	struct value_why why;
 
 	if (entry->key_line[key_idx]) {
 		complaints_add(&parse->complaints, parse->line.number,
-			       parse_where(entry, key->name, where),
+			       entry_where(entry, key->name, where),
 			       "the key is there already, in line %d; remove one",
 			       entry->key_line[key_idx]);
 		return;
@@ -315,22 +203,23 @@ static void take_value(struct parse *parse, struct parse_entry *entry, unsigned 
 	entry->key_line[key_idx] = parse->line.number;
 	if (value_parse(key, value, item + key->offset, &why) < 0) {
 		complaints_add(&parse->complaints, parse->line.number,
-			       parse_where(entry, key->name, where), "%s%s", why.text,
+			       entry_where(entry, key->name, where), "%s%s", why.text,
 			       strstr(value, " #")
 				       ? " (a comment behind a value begins with \" ;\")"
 				       : "");
 		entry->bad_keys |= UINT32_C(1) << key_idx;
 		return;
 	}
-	if (key->type == VALUE_REF && set_ref(parse, entry - parse->entries, key_idx, value) < 0)
-		parse->no_memory = true;
+	if (key->type == VALUE_REF &&
+	    entries_set_ref(&parse->entries, entry - parse->entries.items, key_idx, value) < 0)
+		parse->entries.no_memory = true;
 }
 
 /* inih calls this for every entry. The section it passes is not used: it may be cut. */
 static int take_entry(void *ctx, const char *section, const char *name, const char *value)
 {
 	struct parse *parse = ctx;
-	struct parse_entry *entry = parse->current < 0 ? NULL : &parse->entries[parse->current];
+	struct entry *entry = parse->current < 0 ? NULL : &parse->entries.items[parse->current];
 	const struct key_def *key;
 
 	(void)section;
@@ -358,14 +247,14 @@ static int take_entry(void *ctx, const char *section, const char *name, const ch
 
 static void complain_of_line(struct parse *parse, const char *what)
 {
-	char where[PARSE_WHERE_LEN];
+	char where[ENTRY_WHERE_LEN];
 
 	if (parse->current >= 0)
-		parse->entries[parse->current].unclear = true;
+		parse->entries.items[parse->current].unclear = true;
 	complaints_add(&parse->complaints, parse->line.number,
 		       parse->current < 0
 			       ? NULL
-			       : parse_where(&parse->entries[parse->current], NULL, where),
+			       : entry_where(&parse->entries.items[parse->current], NULL, where),
 		       "%s", what);
 }
 
@@ -380,7 +269,7 @@ static char *next_line(char *buf, int buf_len, void *ctx)
 		complain_of_line(parse,
 				 "the line has no =; write KEY = VALUE, or begin a comment with ;");
 	parse->waiting = false;
-	if (parse->no_memory || !scan_next(&parse->scan, &parse->line))
+	if (parse->entries.no_memory || !scan_next(&parse->scan, &parse->line))
 		return NULL;
 	if (parse->line.kind == SCAN_HEADER) {
 		if (parse->line.fault[0])
@@ -399,10 +288,10 @@ static int read_all(struct parse *parse)
 {
 	int ret;
 
-	if (!parse_add_entry(parse, &schema_sections[0], "", 0))
+	if (entries_init(&parse->entries, parse->topo, &parse->complaints) < 0)
 		return -ENOMEM;
 	ret = ini_parse_stream(next_line, parse, take_entry, parse);
-	if (ret == -2 || parse->no_memory)
+	if (ret == -2 || parse->entries.no_memory)
 		return -ENOMEM;
 	/* Whatever inih minds and we did not must not pass. */
 	if (ret != 0 && parse->complaints.n_total == 0)
@@ -422,15 +311,14 @@ int topology_load_text(struct topology *topo, const char *text, size_t len, cons
 	scan_init(&parse.scan, text, len);
 	ret = read_all(&parse);
 	if (ret == 0)
-		ret = check_topology(&parse);
+		ret = check_topology(&parse.entries, parse.scan.line);
 	if (ret == 0 && parse.complaints.n_total > 0)
 		ret = -EINVAL;
 	if (ret == -ENOMEM)
 		complaints_add(&parse.complaints, 0, NULL, "no memory to load the file");
 	complaints_tell(&parse.complaints, report, ctx);
 	complaints_fini(&parse.complaints);
-	free(parse.entries);
-	free(parse.refs);
+	entries_fini(&parse.entries);
 	if (ret < 0)
 		topology_fini(topo);
 	return ret;
