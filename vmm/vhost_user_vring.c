@@ -15,9 +15,9 @@ static bool is_mapped(const struct vhost_user_device *dev, uint64_t va, uint64_t
 
 	for (i = 0; i < dev->n_regions; i++) {
 		const struct vhost_user_region *region = &dev->regions[i];
-		uint64_t off = va - region->va;
+		uint64_t off = va - region->va; /* huge if below */
 
-		if (va >= region->va && off <= region->len && len <= region->len - off)
+		if (off <= region->len && len <= region->len - off)
 			return true;
 	}
 	return false;

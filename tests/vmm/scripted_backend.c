@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { MANY_FDS = 20, INFLIGHT_LEN = 4096, UNKNOWN_REQUEST = 0x5555 };
+enum { MANY_FDS = 20, INFLIGHT_LEN = 4096, UNKNOWN_REQUEST = 0x5555, SIGNAL_LEAD_US = 500 };
 
 struct answer {
 	struct vhost_user_header header;
@@ -221,8 +221,12 @@ static bool serve_one(struct scripted_backend *backend)
 	len = make_answer(backend, message, &answer, &fd);
 	if (len == 0 && (header.flags & VHOST_USER_FLAG_NEED_REPLY))
 		len = 8;
-	if (backend->signals)
+	if (backend->signals) {
+		/* The front-end waits by now, or soon; an answer at once would hide the signal. */
+		usleep(SIGNAL_LEAD_US);
 		pthread_kill(backend->signal_to, SIGUSR1);
+		usleep(SIGNAL_LEAD_US);
+	}
 	if (len > 0)
 		more = send_answer(backend, &answer, len, fd, fault);
 	else if (fault != FAULT_NONE)

@@ -286,10 +286,14 @@ static void size_odd(struct rig *rig)
 {
 	rig->queues[1].size = 257;
 }
+/* Only packed rings can have such a size at all. */
 static void size_huge(struct rig *rig)
 {
+	rig->dev.features |= FEATURE(VIRTIO_F_RING_PACKED);
+	rig->region.len = 16 << 20;
 	rig->queues[1].size = 32769;
 }
+
 static void desc_below(struct rig *rig)
 {
 	rig->queues[1].desc = rig->region.va - 16;
@@ -355,6 +359,20 @@ static void unsound_devices_are_not_told_to_the_back_end(void)
 	}
 }
 
+static void packed_rings_may_have_any_size(void)
+{
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.dev.features |= FEATURE(VIRTIO_F_RING_PACKED);
+	rig.queues[0].size = 255;
+	rig.queues[0].base = VHOST_USER_PACKED_BASE;
+	rig_connect(&rig);
+	CU_ASSERT_EQUAL(rig_whole_life(&rig), 0);
+	rig_disconnect(&rig);
+	rig_fini(&rig);
+}
+
 #define TEST(name)                                                                                 \
 	{                                                                                          \
 #name, name                                                                        \
@@ -376,6 +394,7 @@ int main(void)
 		TEST(base_of_another_queue_is_not_taken),
 		TEST(inflight_answer_without_memory_is_an_error),
 		TEST(unsound_devices_are_not_told_to_the_back_end),
+		TEST(packed_rings_may_have_any_size),
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {{.pName = "hostile vhost-user back-ends", .pTests = tests},
