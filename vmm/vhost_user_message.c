@@ -1,0 +1,287 @@
+#include "vmm/vhost_user_message.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MESSAGE_MAX_FDS = VHOST_USER_MAX_REGIONS };
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+int vhost_user_fail(struct vhost_user *vu, int err, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(vu->error, sizeof(vu->error), format, args);
+	va_end(args);
+	if (err != -EINVAL && err != -EAGAIN)
+		vhost_user_close(vu);
+	return err;
+}
+
+static int fail_gone(struct vhost_user *vu, uint32_t request)
+{
+	return vhost_user_fail(vu, -ECONNRESET,
+			       "%s: the back-end closed the connection; its log may say why",
+			       vhost_user_request_name(request));
+}
+
+static int fail_syscall(struct vhost_user *vu, uint32_t request, const char *call)
+{
+	int err = errno;
+
+	if (err == EPIPE || err == ECONNRESET)
+		return fail_gone(vu, request);
+	return vhost_user_fail(vu, -err, "%s: %s: %s", vhost_user_request_name(request), call,
+			       strerror(err));
+}
+
+/* Waits until the socket is ready. A hang-up counts as ready: the call that follows says what it
+ * is. */
+static int wait_ready(struct vhost_user *vu, uint32_t request, short events, int64_t deadline)
+{
+	struct pollfd pollfd = {.fd = vu->fd, .events = events};
+	int64_t left;
+	int n;
+
+	do {
+		left = deadline - now_ms();
+		n = poll(&pollfd, 1, left > 0 ? (int)left : 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return fail_syscall(vu, request, "poll");
+	if (n == 0)
+		return vhost_user_fail(vu, -ETIMEDOUT,
+				       "%s: no answer within %d ms; see whether the back-end hangs",
+				       vhost_user_request_name(request), vu->timeout_ms);
+	return 0;
+}
+
+static int send_all(struct vhost_user *vu, const struct vhost_user_exchange *exchange,
+		    uint32_t flags, int64_t deadline)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS)];
+	} control = {.bytes = {0}};
+	struct {
+		struct vhost_user_header header;
+		union vhost_user_payload payload;
+	} __attribute__((packed)) message;
+	struct iovec iov = {.iov_base = &message,
+			    .iov_len = sizeof(message.header) + exchange->payload_len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	size_t fds_len = sizeof(int) * exchange->n_fds;
+	ssize_t n;
+	int ret;
+
+	message.header =
+		(struct vhost_user_header){exchange->request, flags, exchange->payload_len};
+	if (exchange->payload_len)
+		memcpy(&message.payload, exchange->payload, exchange->payload_len);
+	if (exchange->n_fds) {
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = CMSG_SPACE(fds_len);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(fds_len);
+		memcpy(CMSG_DATA(&control.header), exchange->fds, fds_len);
+	}
+	while (iov.iov_len > 0) {
+		n = sendmsg(vu->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n >= 0) {
+			iov.iov_base = (char *)iov.iov_base + n;
+			iov.iov_len -= (size_t)n;
+			/* The descriptors went with the first byte. */
+			msg.msg_control = NULL;
+			msg.msg_controllen = 0;
+		} else if (errno == EAGAIN) {
+			ret = wait_ready(vu, exchange->request, POLLOUT, deadline);
+			if (ret < 0)
+				return ret;
+		} else if (errno != EINTR) {
+			return fail_syscall(vu, exchange->request, "sendmsg");
+		}
+	}
+	return 0;
+}
+
+/* Takes the descriptors out of a received message: keeps one in *fd if that is wanted and still -1,
+ * closes the others. Returns how many were not wanted. */
+static unsigned take_fds(struct msghdr *msg, int *fd)
+{
+	unsigned n_unwanted = 0;
+	struct cmsghdr *cmsg;
+	size_t i, n;
+	int got;
+
+	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (i = 0; i < n; i++) {
+			memcpy(&got, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(got));
+			if (fd && *fd < 0) {
+				*fd = got;
+			} else {
+				close(got);
+				n_unwanted++;
+			}
+		}
+	}
+	return n_unwanted;
+}
+
+static int receive_all(struct vhost_user *vu, uint32_t request, void *buf, size_t len, int *fd,
+		       int64_t deadline)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS)];
+	} control;
+	struct iovec iov = {.iov_base = buf, .iov_len = len};
+	ssize_t n;
+	int ret;
+
+	while (iov.iov_len > 0) {
+		struct msghdr msg = {.msg_iov = &iov,
+				     .msg_iovlen = 1,
+				     .msg_control = control.bytes,
+				     .msg_controllen = sizeof(control.bytes)};
+
+		n = recvmsg(vu->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n > 0) {
+			if (take_fds(&msg, fd))
+				return vhost_user_fail(
+					vu, -EPROTO,
+					"%s: the answer brought file descriptors that nobody asked "
+					"for; the back-end does not follow the specification",
+					vhost_user_request_name(request));
+			iov.iov_base = (char *)iov.iov_base + n;
+			iov.iov_len -= (size_t)n;
+		} else if (n == 0) {
+			return fail_gone(vu, request);
+		} else if (errno == EAGAIN) {
+			ret = wait_ready(vu, request, POLLIN, deadline);
+			if (ret < 0)
+				return ret;
+		} else if (errno != EINTR) {
+			return fail_syscall(vu, request, "recvmsg");
+		}
+	}
+	return 0;
+}
+
+static int check_header(struct vhost_user *vu, uint32_t request, uint32_t len,
+			const struct vhost_user_header *header)
+{
+	const char *name = vhost_user_request_name(request);
+
+	if (header->request != request)
+		return vhost_user_fail(vu, -EPROTO,
+				       "%s: the answer is to request %u (%s); the back-end does "
+				       "not follow the specification",
+				       name, header->request,
+				       vhost_user_request_name(header->request));
+	if ((header->flags & VHOST_USER_VERSION_MASK) != VHOST_USER_VERSION ||
+	    !(header->flags & VHOST_USER_FLAG_REPLY))
+		return vhost_user_fail(vu, -EPROTO,
+				       "%s: flags 0x%x are not those of an answer in version 1; "
+				       "the back-end does not follow the specification",
+				       name, header->flags);
+	if (header->size != len)
+		return vhost_user_fail(vu, -EPROTO,
+				       "%s: an answer of %u bytes where %u are due; the back-end "
+				       "does not follow the specification",
+				       name, header->size, len);
+	return 0;
+}
+
+static int receive_answer(struct vhost_user *vu, uint32_t request, void *answer, uint32_t len,
+			  int *answer_fd, int64_t deadline)
+{
+	struct vhost_user_header header;
+	int fd = -1, *want = answer_fd ? &fd : NULL;
+	int ret;
+
+	ret = receive_all(vu, request, &header, sizeof(header), want, deadline);
+	if (ret == 0)
+		ret = check_header(vu, request, len, &header);
+	if (ret == 0)
+		ret = receive_all(vu, request, answer, len, want, deadline);
+	if (ret == 0 && answer_fd)
+		*answer_fd = fd;
+	else if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+int vhost_user_exchange(struct vhost_user *vu, const struct vhost_user_exchange *exchange)
+{
+	bool acked = !exchange->answer &&
+		     (vu->protocol_features & (1ull << VHOST_USER_PROTOCOL_REPLY_ACK));
+	uint32_t flags = VHOST_USER_VERSION | (acked ? VHOST_USER_FLAG_NEED_REPLY : 0u);
+	int64_t deadline = now_ms() + vu->timeout_ms;
+	uint64_t ack;
+	int ret;
+
+	ret = send_all(vu, exchange, flags, deadline);
+	if (ret < 0)
+		return ret;
+	if (exchange->answer)
+		return receive_answer(vu, exchange->request, exchange->answer, exchange->answer_len,
+				      exchange->answer_fd, deadline);
+	if (!acked)
+		return 0;
+	ret = receive_answer(vu, exchange->request, &ack, sizeof(ack), NULL, deadline);
+	if (ret == 0 && ack != 0)
+		ret = vhost_user_fail(vu, -EREMOTEIO,
+				      "%s: the back-end refused it (answer %llu); its log says why",
+				      vhost_user_request_name(exchange->request),
+				      (unsigned long long)ack);
+	return ret;
+}
+
+int vhost_user_tell_u64(struct vhost_user *vu, enum vhost_user_request request, uint64_t value)
+{
+	const struct vhost_user_exchange exchange = {
+		.request = request, .payload = &value, .payload_len = sizeof(value)};
+
+	return vhost_user_exchange(vu, &exchange);
+}
+
+int vhost_user_tell_state(struct vhost_user *vu, enum vhost_user_request request, uint32_t index,
+			  uint32_t num)
+{
+	const struct vhost_user_vring_state state = {index, num};
+	const struct vhost_user_exchange exchange = {
+		.request = request, .payload = &state, .payload_len = sizeof(state)};
+
+	return vhost_user_exchange(vu, &exchange);
+}
+
+int vhost_user_ask_u64(struct vhost_user *vu, enum vhost_user_request request, uint64_t *value)
+{
+	const struct vhost_user_exchange exchange = {
+		.request = request, .answer = value, .answer_len = sizeof(*value)};
+
+	return vhost_user_exchange(vu, &exchange);
+}
+
+bool vhost_user_speaks(const struct vhost_user *vu, enum vhost_user_protocol_feature feature)
+{
+	return vu->protocol_features >> feature & 1;
+}

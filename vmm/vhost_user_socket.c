@@ -1,0 +1,175 @@
+#include "vmm/vhost_user_message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { LISTEN_BACKLOG = 1 }; /* one back-end */
+
+void vhost_user_init(struct vhost_user *vu)
+{
+	*vu = (struct vhost_user){
+		.fd = -1,
+		.timeout_ms = VHOST_USER_TIMEOUT_MS,
+		.inflight_fd = -1,
+	};
+}
+
+void vhost_user_close(struct vhost_user *vu)
+{
+	if (vu->fd >= 0)
+		close(vu->fd);
+	vu->fd = -1;
+	vu->state = VHOST_USER_CLOSED;
+	vu->protocol_features = 0;
+	vu->has_protocol_features = false;
+}
+
+void vhost_user_forget(struct vhost_user *vu)
+{
+	if (vu->inflight_fd >= 0)
+		close(vu->inflight_fd);
+	vu->inflight_fd = -1;
+}
+
+void vhost_user_fini(struct vhost_user *vu)
+{
+	vhost_user_close(vu);
+	vhost_user_forget(vu);
+}
+
+static int make_address(const char *path, struct sockaddr_un *address)
+{
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (path[0] == '\0' || strlen(path) >= sizeof(address->sun_path))
+		return -EINVAL;
+	strcpy(address->sun_path, path);
+	return 0;
+}
+
+int vhost_user_adopt(struct vhost_user *vu, int fd)
+{
+	if (vu->state != VHOST_USER_CLOSED)
+		return vhost_user_fail(vu, -EINVAL, "adopt: there is a connection already");
+	vu->fd = fd;
+	vu->state = VHOST_USER_CONNECTED;
+	return 0;
+}
+
+int vhost_user_connect(struct vhost_user *vu, const char *path)
+{
+	struct sockaddr_un address;
+	int fd, err;
+
+	if (vu->state != VHOST_USER_CLOSED)
+		return vhost_user_fail(vu, -EINVAL, "connect: there is a connection already");
+	if (make_address(path, &address) < 0)
+		return vhost_user_fail(vu, -EINVAL,
+				       "connect: %.80s: a socket path has 1 to %zu characters; "
+				       "shorten it",
+				       path, sizeof(address.sun_path) - 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		err = errno;
+		return vhost_user_fail(vu, -err, "connect: %s: socket: %s", path, strerror(err));
+	}
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return vhost_user_adopt(vu, fd);
+	err = errno;
+	close(fd);
+	/* EAGAIN: the queue of the listener is full, so it is alive but slow. */
+	if (err == ENOENT || err == ECONNREFUSED || err == EAGAIN || err == EINTR)
+		return vhost_user_fail(vu, -EAGAIN,
+				       "connect: %s: no back-end takes connections there yet (%s); "
+				       "start it",
+				       path, strerror(err));
+	return vhost_user_fail(vu, -err, "connect: %s: %s%s", path, strerror(err),
+			       err == EACCES ? "; give this user write permission on the socket"
+					     : "");
+}
+
+/* True if the path is a socket that nobody listens on. */
+static bool is_stale(const struct sockaddr_un *address)
+{
+	struct stat st;
+	bool stale;
+	int fd;
+
+	if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	stale = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+		errno == ECONNREFUSED;
+	close(fd);
+	return stale;
+}
+
+int vhost_user_listen(const char *path)
+{
+	struct sockaddr_un address;
+	struct stat st;
+	int fd, err;
+
+	if (make_address(path, &address) < 0)
+		return -EINVAL;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (is_stale(&address))
+		unlink(path);
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+	    listen(fd, LISTEN_BACKLOG) == 0)
+		return fd;
+	err = errno;
+	if (err == EADDRINUSE && lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		err = EEXIST;
+	close(fd);
+	return -err;
+}
+
+int vhost_user_accept(struct vhost_user *vu, int listen_fd)
+{
+	int fd, err;
+
+	if (vu->state != VHOST_USER_CLOSED)
+		return vhost_user_fail(vu, -EINVAL, "accept: there is a connection already");
+	fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0)
+		return vhost_user_adopt(vu, fd);
+	err = errno;
+	if (err == EAGAIN || err == EINTR || err == ECONNABORTED)
+		return vhost_user_fail(vu, -EAGAIN,
+				       "accept: no back-end has connected yet; "
+				       "start it as client of this socket");
+	return vhost_user_fail(vu, -err, "accept: %s", strerror(err));
+}
+
+int vhost_user_check(struct vhost_user *vu)
+{
+	char byte;
+	struct iovec iov = {.iov_base = &byte, .iov_len = sizeof(byte)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	if (vu->state == VHOST_USER_CLOSED)
+		return 0;
+	/* Without a control buffer the kernel closes descriptors that come along. */
+	do
+		n = recvmsg(vu->fd, &msg, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n > 0)
+		return vhost_user_fail(vu, -EPROTO,
+				       "the back-end spoke without being asked; it does not follow "
+				       "the specification");
+	return vhost_user_fail(vu, -ECONNRESET,
+			       "the back-end went away; start it again, the ring state is kept");
+}
