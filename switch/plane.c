@@ -238,7 +238,7 @@ static int start_thread(struct plane *plane, unsigned w)
 {
 	struct plane_thread *thread = &plane->threads[w];
 	cpu_set_t cpus;
-	char name[16];
+	char name[32]; /* the kernel takes 15 characters, which are enough for 9999 workers */
 	int ret;
 
 	ret = -pthread_create(&thread->thread, NULL, thread_main, thread);
