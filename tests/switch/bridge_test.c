@@ -201,7 +201,7 @@ static void what_a_burst_teaches_counts_within_the_burst(void)
 	struct rig *rig = rig_new(BRIDGE_SWITCH, L2CP_DROP);
 
 	add(rig, A B "0800", 64); /* A is unknown: flooded */
-	add(rig, B A "0800", 64); /* now A lives here too, and B does */
+	add(rig, A A "0800", 64); /* now A is known to live here */
 	add(rig, A B "0800", 64);
 	forward(rig, 0, 0);
 	CU_ASSERT_EQUAL(ports_of(rig, 0), 0xe);

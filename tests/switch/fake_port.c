@@ -53,6 +53,7 @@ static unsigned fake_tx(struct port *port, unsigned queue, const struct frame *c
 {
 	struct fake_port *fake = fake_of(port);
 
+	fake->n_tx_calls++;
 	(void)queue;
 	for (unsigned i = 0; i < n; i++) {
 		struct fake_frame *to = &fake->got[fake->n_got];
@@ -86,6 +87,7 @@ static unsigned fake_notify(struct port *port, unsigned queue)
 	struct fake_port *fake = fake_of(port);
 
 	(void)queue;
+	fake->n_notify_calls++;
 	if (!fake->unpublished)
 		return 0;
 	fake->unpublished = false;
@@ -99,7 +101,7 @@ static bool fake_arm(struct port *port, unsigned queue)
 
 	(void)queue;
 	fake->n_armed++;
-	return fake->n_taken < fake->n_waiting;
+	return fake->says_work || fake->n_taken < fake->n_waiting;
 }
 
 static void fake_disarm(struct port *port, unsigned queue)

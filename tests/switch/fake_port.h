@@ -33,6 +33,9 @@ struct fake_port {
 	enum drop_reason full_reason;
 	uint32_t refuse_len; /* a frame of this length is refused with DROP_TOO_BIG; 0: none */
 	unsigned n_notified;
+	unsigned n_notify_calls;
+	unsigned n_tx_calls;
+	bool says_work;	  /* when armed, though rx gives nothing */
 	bool unpublished; /* frames were sent since the last notify */
 	unsigned n_armed, n_disarmed;
 	unsigned n_held; /* taken by rx, not released */

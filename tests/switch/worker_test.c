@@ -111,7 +111,7 @@ static void teach(struct rig *rig)
 	sweep(rig);
 	for (unsigned i = 0; i < N_PORTS; i++) {
 		CU_ASSERT_EQUAL(rig->fakes[i].n_got, N_PORTS - 1);
-		rig->fakes[i].n_notified = 0;
+		rig->fakes[i].n_notified = rig->fakes[i].n_notify_calls = 0;
 	}
 }
 
@@ -157,6 +157,7 @@ static void a_burst_is_notified_once_per_destination(void)
 	CU_ASSERT_EQUAL(sweep(rig), 2 * BURST_MAX);
 	CU_ASSERT_EQUAL(rig->fakes[1].n_got, 3 + BURST_MAX / 2 + BURST_MAX);
 	CU_ASSERT_EQUAL(rig->fakes[1].n_notified, 1);
+	CU_ASSERT_EQUAL(rig->fakes[1].n_notify_calls, 1);
 	CU_ASSERT_EQUAL(rig->fakes[2].n_notified, 1);
 	CU_ASSERT_EQUAL(rig->fakes[3].n_notified, 0);
 	rig_check_conservation_and_free(rig);
@@ -207,19 +208,22 @@ static void one_frame_too_big_does_not_stop_the_others(void) /* MRG-04 */
 
 static void frames_to_a_broken_or_vanished_port_are_counted_there(void)
 {
-	static const enum drop_reason reasons[] = {DROP_LINK_DOWN, DROP_QUEUE_BROKEN};
+	static const enum drop_reason reasons[] = {DROP_LINK_DOWN, DROP_QUEUE_BROKEN, DROP_TX_FULL};
 
-	for (unsigned r = 0; r < 2; r++) {
+	for (unsigned r = 0; r < 3; r++) {
 		struct rig *rig = rig_new(BRIDGE_SWITCH);
 
 		teach(rig);
 		rig->fakes[1].room = rig->fakes[1].n_got;
 		rig->fakes[1].full_reason = reasons[r];
+		rig->fakes[1].n_tx_calls = 0;
 		for (unsigned i = 0; i < 40; i++)
 			fake_port_send(&rig->fakes[0], 1, 0, 64, 0);
 		while (sweep(rig))
 			;
 		CU_ASSERT_EQUAL(drops(rig, 1, reasons[r]), 40);
+		/* Once a burst, not once a frame. */
+		CU_ASSERT_EQUAL(rig->fakes[1].n_tx_calls, 2);
 		rig_check_conservation_and_free(rig);
 	}
 }
@@ -347,39 +351,66 @@ static void wait_for_count(const struct worker *worker, enum worker_counter whic
 		usleep(100);
 }
 
-static void a_worker_sleeps_when_idle_and_wakes_when_told(void)
+/* The worker of the rig again, with a thread of its own. */
+static void start(struct running *running)
 {
-	struct running running = {.rig = rig_new(BRIDGE_SWITCH)};
-	struct rig *rig = running.rig;
-	int kick[2];
+	struct rig *rig = running->rig = rig_new(BRIDGE_SWITCH);
 
-	running.qsbr = aligned_alloc(64, rte_rcu_qsbr_get_memsize(1));
-	rte_rcu_qsbr_init(running.qsbr, 1);
+	running->qsbr = aligned_alloc(64, rte_rcu_qsbr_get_memsize(1));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(running->qsbr);
+	rte_rcu_qsbr_init(running->qsbr, 1);
 	worker_free(rig->worker);
 	rig->worker = worker_new(&(struct worker_conf){.n_ports = N_PORTS,
 						       .idle = IDLE_ADAPTIVE,
 						       .tsc_hz = 1000000000,
-						       .qsbr = running.qsbr,
+						       .qsbr = running->qsbr,
 						       .snapshot = &rig->snapshot});
 	CU_ASSERT_PTR_NOT_NULL_FATAL(rig->worker);
+}
+
+static void stop(struct running *running)
+{
+	worker_stop(running->rig->worker);
+	pthread_join(running->thread, NULL);
+	free(running->qsbr);
+	rig_check_conservation_and_free(running->rig);
+}
+
+static void a_worker_sleeps_when_idle_and_wakes_when_told(void)
+{
+	struct running running;
+	int kick[2];
+
+	start(&running);
 	CU_ASSERT_EQUAL_FATAL(pipe(kick), 0);
-	CU_ASSERT_EQUAL(worker_watch(rig->worker, kick[0]), 0);
+	CU_ASSERT_EQUAL(worker_watch(running.rig->worker, kick[0]), 0);
 	pthread_create(&running.thread, NULL, run, &running);
-	wait_for_count(rig->worker, WORKER_SLEEPS, 1);
+	wait_for_count(running.rig->worker, WORKER_SLEEPS, 1);
 	/* A grace period does not wait for a sleeper. */
 	rte_rcu_qsbr_synchronize(running.qsbr, RTE_QSBR_THRID_INVALID);
 	CU_ASSERT_EQUAL(write(kick[1], "", 1), 1);
-	wait_for_count(rig->worker, WORKER_SLEEPS, 2);
-	worker_wake(rig->worker);
-	wait_for_count(rig->worker, WORKER_SLEEPS, 3);
-	CU_ASSERT_TRUE(rig->fakes[0].n_armed >= 3);
-	worker_unwatch(rig->worker, kick[0]);
-	worker_stop(rig->worker);
-	pthread_join(running.thread, NULL);
+	wait_for_count(running.rig->worker, WORKER_SLEEPS, 2);
+	worker_wake(running.rig->worker);
+	wait_for_count(running.rig->worker, WORKER_SLEEPS, 3);
+	CU_ASSERT_TRUE(running.rig->fakes[0].n_armed >= 3);
+	CU_ASSERT_TRUE(running.rig->fakes[0].n_disarmed >= 2);
+	worker_unwatch(running.rig->worker, kick[0]);
 	close(kick[0]);
 	close(kick[1]);
-	free(running.qsbr);
-	rig_check_conservation_and_free(rig);
+	stop(&running);
+}
+
+static void a_worker_does_not_sleep_on_frames_that_came_while_it_armed(void)
+{
+	struct running running;
+
+	start(&running);
+	running.rig->fakes[0].says_work = true;
+	pthread_create(&running.thread, NULL, run, &running);
+	while (__atomic_load_n(&running.rig->fakes[0].n_armed, __ATOMIC_RELAXED) < 5)
+		usleep(100);
+	CU_ASSERT_EQUAL(worker_count(running.rig->worker, WORKER_SLEEPS), 0);
+	stop(&running);
 }
 
 int main(void)
@@ -410,6 +441,8 @@ int main(void)
 		 what_cannot_be_completed_is_dropped_under_its_reason},
 		{"a_worker_sleeps_when_idle_and_wakes_when_told",
 		 a_worker_sleeps_when_idle_and_wakes_when_told},
+		{"a_worker_does_not_sleep_on_frames_that_came_while_it_armed",
+		 a_worker_does_not_sleep_on_frames_that_came_while_it_armed},
 		CU_TEST_INFO_NULL,
 	};
 	return suite_run("worker", tests);
