@@ -20,10 +20,9 @@ static void expect(const char *path, int ret, const char *what)
 
 	snprintf(expected, sizeof(expected), "%s: %s\n", path, what);
 	CU_ASSERT_EQUAL(topology_load(&topo, path, told_line, &told), ret);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(told.text);
-	if (strcmp(told.text, expected) != 0)
-		printf("\nexpected: %stold:     %s", expected, told.text);
-	CU_ASSERT_STRING_EQUAL(told.text, expected);
+	if (strcmp(told_text(&told), expected) != 0)
+		printf("\nexpected: %stold:     %s", expected, told_text(&told));
+	CU_ASSERT_STRING_EQUAL(told_text(&told), expected);
 	CU_ASSERT_PTR_NULL(topo.ports);
 	told_fini(&told);
 }
@@ -135,7 +134,7 @@ static void the_name_of_the_file_names_the_switch(void)
 			topology_fini(&topo);
 		} else {
 			CU_ASSERT_PTR_NOT_NULL(
-				strstr(told.text, ":1: [switch] name: the file's name \""));
+				strstr(told_text(&told), ":1: [switch] name: the file's name \""));
 		}
 		told_fini(&told);
 	}
@@ -156,7 +155,7 @@ static void a_link_does_not_hide_that_two_sockets_are_one(void)
 		 link);
 	CU_ASSERT_EQUAL(rig_load(&topo, text, &told), -EINVAL);
 	CU_ASSERT_STRING_EQUAL(
-		told.text,
+		told_text(&told),
 		"t.ini:4: [port b] socket: the same socket as that of [port a] in line 2; "
 		"give each port its own\n");
 	told_fini(&told);

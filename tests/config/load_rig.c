@@ -22,6 +22,11 @@ void told_line(void *ctx, const char *line)
 	told->len += len + 1;
 }
 
+const char *told_text(const struct told *told)
+{
+	return told->text ? told->text : "";
+}
+
 void told_fini(struct told *told)
 {
 	free(told->text);

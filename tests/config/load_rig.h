@@ -17,6 +17,9 @@ struct told {
 };
 
 void told_line(void *ctx, const char *line);
+/* "" when nothing was told. */
+const char *told_text(const struct told *told);
+
 void told_fini(struct told *told);
 
 /* Loads text as a file called t.ini. */

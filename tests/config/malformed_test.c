@@ -22,7 +22,7 @@ static void judge(const char *text, size_t len, const char *expected)
 	struct told told = {.text = NULL};
 	struct topology topo;
 	int ret = topology_load_text(&topo, text, len, "t.ini", told_line, &told);
-	const char *got = told.text ? told.text : "";
+	const char *got = told_text(&told);
 
 	CU_ASSERT_EQUAL(ret, -EINVAL);
 	CU_ASSERT_EQUAL(topo.n_ports, 0);
@@ -188,6 +188,8 @@ static void what_inih_would_misread_is_told(void)
 		 "t.ini:2: [port p]: byte 0xe4 is not UTF-8; save the file as UTF-8\n"},
 		{PORT "socket = \xc0\xaf.sock\n",
 		 "t.ini:2: [port p]: byte 0xc0 is not UTF-8; save the file as UTF-8\n"},
+		{PORT "socket = \xe0\x80\xaf\n",
+		 "t.ini:2: [port p]: byte 0xe0 is not UTF-8; save the file as UTF-8\n"},
 		{PORT "socket = \xed\xa0\x80\n",
 		 "t.ini:2: [port p]: byte 0xed is not UTF-8; save the file as UTF-8\n"},
 	};
@@ -227,7 +229,7 @@ static void only_canonical_numbers_in_range_are_taken(void)
 		 "t.ini:2: [port p] queues: 0 is out of range; write 1 to 8\n"},
 		{PORT "queues = 9\n",
 		 "t.ini:2: [port p] queues: 9 is out of range; write 1 to 8\n"},
-		/* 2^16 + 1, 2^32 + 1, 2^63, 2^64 and 2^64 + 1 would wrap into the range. */
+		/* 2^16 + 1, 2^32 + 1, 2^63, 2^64 + 4 and 2^64 + 1 would wrap into the range. */
 		{PORT "queues = 65537\n",
 		 "t.ini:2: [port p] queues: 65537 is out of range; write 1 to 8\n"},
 		{PORT "queues = 4294967297\n",
@@ -236,6 +238,8 @@ static void only_canonical_numbers_in_range_are_taken(void)
 		 "t.ini:2: [port p] queues: 9223372036854775808 is out of range; write 1 to 8\n"},
 		{PORT "queues = 18446744073709551616\n",
 		 "t.ini:2: [port p] queues: 18446744073709551616 is out of range; write 1 to 8\n"},
+		{PORT "queues = 18446744073709551620\n",
+		 "t.ini:2: [port p] queues: 18446744073709551620 is out of range; write 1 to 8\n"},
 		{PORT "queues = 18446744073709551617\n",
 		 "t.ini:2: [port p] queues: 18446744073709551617 is out of range; write 1 to 8\n"},
 		{PORT "mtu = 67\n",
@@ -434,18 +438,19 @@ static void more_mistakes_than_anyone_reads_are_counted(void)
 {
 	struct told told = {.text = NULL};
 	struct topology topo;
-	char *text = malloc(1201 * 2 + 1), *end;
+	char *text = malloc(1201 * 2 + 1);
+	const char *end;
 	unsigned n_lines = 0;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
 	for (unsigned i = 0; i < 1201; i++)
 		strcpy(text + 2 * i, "x\n");
 	CU_ASSERT_EQUAL(rig_load(&topo, text, &told), -EINVAL);
-	for (end = told.text; (end = strchr(end, '\n')); end++)
+	for (end = told_text(&told); (end = strchr(end, '\n')); end++)
 		n_lines++;
 	CU_ASSERT_EQUAL(n_lines, 1001);
 	CU_ASSERT_PTR_NOT_NULL(
-		strstr(told.text,
+		strstr(told_text(&told),
 		       "\nt.ini: 202 more mistakes are not shown; mend the ones above first\n"));
 	free(text);
 	told_fini(&told);

@@ -23,7 +23,7 @@ static void load(struct topology *topo, const char *text)
 	int ret = rig_load(topo, text, &told);
 
 	if (ret != 0)
-		printf("\nfile:\n%s\ntold:\n%s", text, told.text);
+		printf("\nfile:\n%s\ntold:\n%s", text, told_text(&told));
 	told_fini(&told);
 	CU_ASSERT_EQUAL_FATAL(ret, 0);
 }
@@ -169,13 +169,38 @@ static void users_and_groups_are_found_by_name(void)
 	topology_fini(&topo);
 }
 
+static void a_group_is_no_user(void)
+{
+	struct told told = {.text = NULL};
+	const struct group *group;
+	struct topology topo;
+	char text[512];
+
+	setgrent();
+	do
+		group = getgrent();
+	while (group && getpwnam(group->gr_name));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(group);
+	snprintf(text, sizeof(text), RUN "[port p]\nsocket-group = %s\n", group->gr_name);
+	load(&topo, text);
+	CU_ASSERT_EQUAL(topo.ports[0].socket_group, group->gr_gid);
+	topology_fini(&topo);
+	snprintf(text, sizeof(text), RUN "[port p]\nsocket-owner = %s\n", group->gr_name);
+	CU_ASSERT_EQUAL(rig_load(&topo, text, &told), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(told_text(&told), "t.ini:4: [port p] socket-owner: there is no user \""));
+	told_fini(&told);
+	endgrent();
+}
+
 /* CFG-20 */
 static void workers_are_pinned_in_the_order_of_the_list(void)
 {
 	unsigned usable[2] = {0}, n_usable = 0;
+	struct told told = {.text = NULL};
 	struct topology topo;
 	cpu_set_t set;
-	char text[256];
+	char text[256], expected[128];
 
 	CU_ASSERT_EQUAL_FATAL(sched_getaffinity(0, sizeof(set), &set), 0);
 	for (unsigned i = 0; i < CPU_SETSIZE && n_usable < 2; i++)
@@ -187,6 +212,13 @@ static void workers_are_pinned_in_the_order_of_the_list(void)
 	CU_ASSERT_EQUAL(topo.sw.n_workers, 1);
 	CU_ASSERT_EQUAL(topo.sw.cores[0], usable[0]);
 	topology_fini(&topo);
+	snprintf(text, sizeof(text), RUN "workers = cores %u,%u\n[port p]\n", usable[0], usable[0]);
+	snprintf(expected, sizeof(expected),
+		 "t.ini:3: [switch] workers: core %u is named twice; one worker runs on a core\n",
+		 usable[0]);
+	CU_ASSERT_EQUAL(rig_load(&topo, text, &told), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(told_text(&told), expected);
+	told_fini(&told);
 	if (n_usable < 2)
 		return;
 	snprintf(text, sizeof(text), RUN "workers = cores %u, %u-%u\n[port p]\n", usable[1],
@@ -213,7 +245,7 @@ static void a_socket_path_of_107_bytes_is_the_longest(void)
 	snprintf(text, sizeof(text), RUN "[port p]\nsocket = /tmp/%0103d\n", 0);
 	CU_ASSERT_EQUAL(rig_load(&topo, text, &told), -EINVAL);
 	CU_ASSERT_STRING_EQUAL(
-		told.text,
+		told_text(&told),
 		"t.ini:4: [port p] socket: the path is too long: 108 bytes, at most 107 are "
 		"allowed\n");
 	told_fini(&told);
@@ -224,9 +256,10 @@ static void a_socket_path_of_107_bytes_is_the_longest(void)
 	topology_fini(&topo);
 	snprintf(text, sizeof(text), RUN "[port p]\nsocket = %097d\n", 0);
 	CU_ASSERT_EQUAL(rig_load(&topo, text, &told), -EINVAL);
-	CU_ASSERT_PTR_NOT_NULL(strstr(
-		told.text, "is too long: 108 bytes, at most 107 are allowed; write a shorter "
-			   "run-dir or socket\n"));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(told_text(&told),
+		       "is too long: 108 bytes, at most 107 are allowed; write a shorter "
+		       "run-dir or socket\n"));
 	told_fini(&told);
 
 	/* The control socket has to fit as well. */
@@ -236,7 +269,7 @@ static void a_socket_path_of_107_bytes_is_the_longest(void)
 	snprintf(text, sizeof(text), "[switch]\nrun-dir = /%094d\n[port p]\n", 0);
 	CU_ASSERT_EQUAL(rig_load(&topo, text, &told), -EINVAL);
 	CU_ASSERT_STRING_EQUAL(
-		told.text,
+		told_text(&told),
 		"t.ini:2: [switch] run-dir: the path is too long: 95 bytes, at most 94 are "
 		"allowed\n");
 	told_fini(&told);
@@ -263,7 +296,7 @@ static void a_line_is_taken_whole_or_refused(void)
 			 "allowed\n",
 			 len);
 		CU_ASSERT_EQUAL(rig_load(&topo, text, &told), -EINVAL);
-		CU_ASSERT_STRING_EQUAL(told.text, expected);
+		CU_ASSERT_STRING_EQUAL(told_text(&told), expected);
 		told_fini(&told);
 	}
 	/* A comment on a line of its own is never too long. */
@@ -288,7 +321,7 @@ static void the_last_port_is_taken_and_one_more_refused(void)
 	sprintf(end, "[port more]\nmtu = x\n");
 	CU_ASSERT_EQUAL(rig_load(&topo, text, &told), -EINVAL);
 	CU_ASSERT_STRING_EQUAL(
-		told.text,
+		told_text(&told),
 		"t.ini:257: [port more]: too many sections; at most 256 of this kind are "
 		"allowed\n");
 	told_fini(&told);
@@ -321,7 +354,7 @@ static void a_user_without_a_run_dir_is_told_what_to_write(void)
 		CU_ASSERT_EQUAL_FATAL(seteuid(65534), 0);
 	CU_ASSERT_EQUAL(rig_load(&topo, "[port p]\n[switch]\n", &told), -EINVAL);
 	CU_ASSERT_STRING_EQUAL(
-		told.text,
+		told_text(&told),
 		"t.ini:2: [switch] run-dir: there is no default, as XDG_RUNTIME_DIR is not "
 		"set; write run-dir = /absolute/path\n");
 	told_fini(&told);
@@ -356,6 +389,16 @@ static void one_file_has_one_identity(void)
 	CU_ASSERT_STRING_EQUAL(other, "/a");
 }
 
+/* XDG_RUNTIME_DIR could hold it, an INI file could not. */
+static void a_path_that_no_file_could_spell_is_refused(void)
+{
+	CU_ASSERT_PTR_NULL(path_fault("/a;b c"));
+	CU_ASSERT_PTR_NOT_NULL(path_fault("/a ;b"));
+	CU_ASSERT_PTR_NOT_NULL(path_fault("/a\n"));
+	CU_ASSERT_PTR_NOT_NULL(path_fault("/a "));
+	CU_ASSERT_PTR_NOT_NULL(path_fault(""));
+}
+
 static void the_nearest_word_is_found_but_no_far_one(void)
 {
 	static const struct {
@@ -371,6 +414,7 @@ static void the_nearest_word_is_found_but_no_far_one(void)
 		{"x", NULL},
 		{"", NULL},
 		{"bridges", "bridge"},
+		{"brigdes", "bridge"},
 		{"colour", NULL},
 		{"vhost", "vhost-user"},
 		{"vhostuser", "vhost-user"},
@@ -443,6 +487,7 @@ int main(void)
 		TEST(the_spellings_of_other_editors_are_taken),
 		TEST(a_path_may_hold_what_begins_no_comment),
 		TEST(users_and_groups_are_found_by_name),
+		TEST(a_group_is_no_user),
 		TEST(workers_are_pinned_in_the_order_of_the_list),
 		TEST(a_socket_path_of_107_bytes_is_the_longest),
 		TEST(a_line_is_taken_whole_or_refused),
@@ -450,6 +495,7 @@ int main(void)
 		TEST(the_default_run_dir_belongs_to_the_user),
 		TEST(a_user_without_a_run_dir_is_told_what_to_write),
 		TEST(one_file_has_one_identity),
+		TEST(a_path_that_no_file_could_spell_is_refused),
 		TEST(the_nearest_word_is_found_but_no_far_one),
 		TEST(the_reference_names_every_key_with_range_and_default),
 		TEST(a_dump_that_cannot_be_written_says_so),
