@@ -182,30 +182,34 @@ static int find_id(enum value_type type, const char *name, uint32_t *id)
 	char *buf = malloc(NSS_BUF_LEN);
 	struct passwd user, *user_found = NULL;
 	struct group group, *group_found = NULL;
+	int err;
 
 	if (!buf)
 		return -ENOMEM;
 	if (type == VALUE_USER)
-		getpwnam_r(name, &user, buf, NSS_BUF_LEN, &user_found);
+		err = getpwnam_r(name, &user, buf, NSS_BUF_LEN, &user_found);
 	else
-		getgrnam_r(name, &group, buf, NSS_BUF_LEN, &group_found);
+		err = getgrnam_r(name, &group, buf, NSS_BUF_LEN, &group_found);
 	if (user_found)
 		*id = user.pw_uid;
 	if (group_found)
 		*id = group.gr_gid;
 	free(buf);
-	return user_found || group_found ? 0 : -ENOENT;
+	if (user_found || group_found)
+		return 0;
+	/* getpwnam(3) lists what "not found" may be called as well. */
+	return err == 0 || err == ENOENT || err == ESRCH || err == EBADF || err == EPERM ? -ENOENT
+											 : -err;
 }
 
 static int parse_id(const struct key_def *key, const char *text, void *field, struct value_why *why)
 {
 	const char *noun = key->type == VALUE_USER ? "user" : "group";
 	uint64_t number;
-	uint32_t id;
+	uint32_t id = 0;
 	int ret = value_decimal(text, strlen(text), &number);
 
-	/* A number need not be in the system's tables (containers); -1 means "leave" to chown(2).
-	 */
+	/* A number need not be in the system's tables (containers); chown(2) leaves -1 alone. */
 	if (ret == -ERANGE || (ret == 0 && number >= UINT32_MAX))
 		return value_fault(why,
 				   "%s is out of range; write the %s's name or a number below %ju",
@@ -215,8 +219,9 @@ static int parse_id(const struct key_def *key, const char *text, void *field, st
 		return 0;
 	}
 	ret = find_id(key->type, text, &id);
-	if (ret == -ENOMEM)
-		return value_fault(why, "no memory to look up the %s", noun);
+	if (ret < 0 && ret != -ENOENT)
+		return value_fault(why, "the %s \"%s\" cannot be looked up (%s); write a number",
+				   noun, text, strerror(-ret));
 	if (ret < 0)
 		return value_fault(
 			why, "there is no %s \"%s\"; write the name of an existing %s, or a number",

@@ -48,6 +48,17 @@ int rig_load(struct topology *topo, const char *text, struct told *told)
 	return ret;
 }
 
+void rig_load_sound(struct topology *topo, const char *text)
+{
+	struct told told = {.text = NULL};
+	int ret = rig_load(topo, text, &told);
+
+	if (ret != 0)
+		printf("\nfile:\n%s\ntold:\n%s", text, told_text(&told));
+	told_fini(&told);
+	CU_ASSERT_EQUAL_FATAL(ret, 0);
+}
+
 char *rig_dump(const struct topology *topo)
 {
 	char *text = NULL;

@@ -25,6 +25,9 @@ void told_fini(struct told *told);
 /* Loads text as a file called t.ini. */
 int rig_load(struct topology *topo, const char *text, struct told *told);
 
+/* Fails the test when the text is refused; the caller ends the topology. */
+void rig_load_sound(struct topology *topo, const char *text);
+
 /* The dump of a topology, to be freed. */
 char *rig_dump(const struct topology *topo);
 

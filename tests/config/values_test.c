@@ -8,32 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "config/path.h"
 #include "config/suggest.h"
 #include "tests/config/load_rig.h"
 
 #define RUN "[switch]\nrun-dir = /nowhere/r\n"
-
-/* The file must be sound; the caller ends the topology. */
-static void load(struct topology *topo, const char *text)
-{
-	struct told told = {.text = NULL};
-	int ret = rig_load(topo, text, &told);
-
-	if (ret != 0)
-		printf("\nfile:\n%s\ntold:\n%s", text, told_text(&told));
-	told_fini(&told);
-	CU_ASSERT_EQUAL_FATAL(ret, 0);
-}
 
 /* CFG-01 */
 static void a_port_alone_has_every_default(void)
 {
 	struct topology topo;
 
-	load(&topo, RUN "[port p]\n");
+	rig_load_sound(&topo, RUN "[port p]\n");
 	CU_ASSERT_STRING_EQUAL(topo.sw.name, "t");
 	CU_ASSERT_STRING_EQUAL(topo.sw.run_dir, "/nowhere/r");
 	CU_ASSERT_EQUAL(topo.sw.n_workers, 1);
@@ -114,7 +100,7 @@ static void a_full_file_comes_back_as_it_was_written(void)
 	struct topology topo;
 	char *dump;
 
-	load(&topo, full);
+	rig_load_sound(&topo, full);
 	dump = rig_dump(&topo);
 	CU_ASSERT_STRING_EQUAL(dump, full);
 	free(dump);
@@ -134,7 +120,7 @@ static void the_spellings_of_other_editors_are_taken(void)
 	struct topology topo;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		load(&topo, texts[i]);
+		rig_load_sound(&topo, texts[i]);
 		CU_ASSERT_EQUAL(topo.n_ports, 1);
 		CU_ASSERT_STRING_EQUAL(topo.ports[0].socket, "/nowhere/r/p.sock");
 		CU_ASSERT_EQUAL(topo.ports[0].n_queues, 2);
@@ -147,7 +133,7 @@ static void a_path_may_hold_what_begins_no_comment(void)
 {
 	struct topology topo;
 
-	load(&topo, RUN "[port p]\nsocket = /tmp/a;b#c d=\xc3\xa4:[e] ; comment\n");
+	rig_load_sound(&topo, RUN "[port p]\nsocket = /tmp/a;b#c d=\xc3\xa4:[e] ; comment\n");
 	CU_ASSERT_STRING_EQUAL(topo.ports[0].socket, "/tmp/a;b#c d=\xc3\xa4:[e]");
 	topology_fini(&topo);
 }
@@ -163,7 +149,7 @@ static void users_and_groups_are_found_by_name(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(group);
 	snprintf(text, sizeof(text), RUN "[port p]\nsocket-owner = %s\nsocket-group = %s\n",
 		 user->pw_name, group->gr_name);
-	load(&topo, text);
+	rig_load_sound(&topo, text);
 	CU_ASSERT_EQUAL(topo.ports[0].socket_owner, 0);
 	CU_ASSERT_EQUAL(topo.ports[0].socket_group, 0);
 	topology_fini(&topo);
@@ -182,7 +168,7 @@ static void a_group_is_no_user(void)
 	while (group && getpwnam(group->gr_name));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(group);
 	snprintf(text, sizeof(text), RUN "[port p]\nsocket-group = %s\n", group->gr_name);
-	load(&topo, text);
+	rig_load_sound(&topo, text);
 	CU_ASSERT_EQUAL(topo.ports[0].socket_group, group->gr_gid);
 	topology_fini(&topo);
 	snprintf(text, sizeof(text), RUN "[port p]\nsocket-owner = %s\n", group->gr_name);
@@ -207,7 +193,7 @@ static void workers_are_pinned_in_the_order_of_the_list(void)
 		if (CPU_ISSET(i, &set))
 			usable[n_usable++] = i;
 	snprintf(text, sizeof(text), RUN "workers = cores %u\n[port p]\n", usable[0]);
-	load(&topo, text);
+	rig_load_sound(&topo, text);
 	CU_ASSERT_TRUE(topo.sw.pinned);
 	CU_ASSERT_EQUAL(topo.sw.n_workers, 1);
 	CU_ASSERT_EQUAL(topo.sw.cores[0], usable[0]);
@@ -223,56 +209,11 @@ static void workers_are_pinned_in_the_order_of_the_list(void)
 		return;
 	snprintf(text, sizeof(text), RUN "workers = cores %u, %u-%u\n[port p]\n", usable[1],
 		 usable[0], usable[0]);
-	load(&topo, text);
+	rig_load_sound(&topo, text);
 	CU_ASSERT_EQUAL(topo.sw.n_workers, 2);
 	CU_ASSERT_EQUAL(topo.sw.cores[0], usable[1]);
 	CU_ASSERT_EQUAL(topo.sw.cores[1], usable[0]);
 	topology_fini(&topo);
-}
-
-/* CFG-14: 107 bytes is what sun_path holds beside its NUL. */
-static void a_socket_path_of_107_bytes_is_the_longest(void)
-{
-	struct told told = {.text = NULL};
-	struct topology topo;
-	char text[512];
-
-	snprintf(text, sizeof(text), RUN "[port p]\nsocket = /tmp/%0102d\n", 0);
-	load(&topo, text);
-	CU_ASSERT_EQUAL(strlen(topo.ports[0].socket), 107);
-	topology_fini(&topo);
-
-	snprintf(text, sizeof(text), RUN "[port p]\nsocket = /tmp/%0103d\n", 0);
-	CU_ASSERT_EQUAL(rig_load(&topo, text, &told), -EINVAL);
-	CU_ASSERT_STRING_EQUAL(
-		told_text(&told),
-		"t.ini:4: [port p] socket: the path is too long: 108 bytes, at most 107 are "
-		"allowed\n");
-	told_fini(&told);
-
-	/* Joined with the run-dir of 10 bytes and a slash. */
-	snprintf(text, sizeof(text), RUN "[port p]\nsocket = %096d\n", 0);
-	load(&topo, text);
-	topology_fini(&topo);
-	snprintf(text, sizeof(text), RUN "[port p]\nsocket = %097d\n", 0);
-	CU_ASSERT_EQUAL(rig_load(&topo, text, &told), -EINVAL);
-	CU_ASSERT_PTR_NOT_NULL(
-		strstr(told_text(&told),
-		       "is too long: 108 bytes, at most 107 are allowed; write a shorter "
-		       "run-dir or socket\n"));
-	told_fini(&told);
-
-	/* The control socket has to fit as well. */
-	snprintf(text, sizeof(text), "[switch]\nrun-dir = /%093d\n[port p]\n", 0);
-	load(&topo, text);
-	topology_fini(&topo);
-	snprintf(text, sizeof(text), "[switch]\nrun-dir = /%094d\n[port p]\n", 0);
-	CU_ASSERT_EQUAL(rig_load(&topo, text, &told), -EINVAL);
-	CU_ASSERT_STRING_EQUAL(
-		told_text(&told),
-		"t.ini:2: [switch] run-dir: the path is too long: 95 bytes, at most 94 are "
-		"allowed\n");
-	told_fini(&told);
 }
 
 /* CFG-04: where inih would cut. */
@@ -283,7 +224,7 @@ static void a_line_is_taken_whole_or_refused(void)
 
 	/* 197 bytes with the comment, of which inih drops none that matters. */
 	snprintf(text, sizeof(text), RUN "[port p]\nqueues = 2 ;%0185d\n", 0);
-	load(&topo, text);
+	rig_load_sound(&topo, text);
 	CU_ASSERT_EQUAL(topo.ports[0].n_queues, 2);
 	topology_fini(&topo);
 	for (int len = 198; len <= 300; len++) {
@@ -301,7 +242,7 @@ static void a_line_is_taken_whole_or_refused(void)
 	}
 	/* A comment on a line of its own is never too long. */
 	snprintf(text, sizeof(text), RUN "; %0300d\n[port p]\n", 0);
-	load(&topo, text);
+	rig_load_sound(&topo, text);
 	topology_fini(&topo);
 }
 
@@ -315,7 +256,7 @@ static void the_last_port_is_taken_and_one_more_refused(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
 	for (int i = 0; i < TOPOLOGY_MAX_PORTS; i++)
 		end += sprintf(end, "[port p%d]\n", i);
-	load(&topo, text);
+	rig_load_sound(&topo, text);
 	CU_ASSERT_EQUAL(topo.n_ports, TOPOLOGY_MAX_PORTS);
 	topology_fini(&topo);
 	sprintf(end, "[port more]\nmtu = x\n");
@@ -326,77 +267,6 @@ static void the_last_port_is_taken_and_one_more_refused(void)
 		"allowed\n");
 	told_fini(&told);
 	free(text);
-}
-
-static void the_default_run_dir_belongs_to_the_user(void)
-{
-	char dir[64];
-
-	CU_ASSERT_EQUAL(path_run_dir(dir, sizeof(dir), true, NULL, "lab"), 0);
-	CU_ASSERT_STRING_EQUAL(dir, "/run/ringway/lab");
-	CU_ASSERT_EQUAL(path_run_dir(dir, sizeof(dir), false, "/run/user/7", "lab"), 0);
-	CU_ASSERT_STRING_EQUAL(dir, "/run/user/7/ringway/lab");
-	CU_ASSERT_EQUAL(path_run_dir(dir, sizeof(dir), false, NULL, "lab"), -ENOENT);
-	CU_ASSERT_EQUAL(path_run_dir(dir, sizeof(dir), false, "", "lab"), -ENOENT);
-	CU_ASSERT_EQUAL(path_run_dir(dir, sizeof(dir), false, "run", "lab"), -ENOENT);
-	CU_ASSERT_EQUAL(path_run_dir(dir, 16, true, NULL, "lab"), -ENAMETOOLONG);
-}
-
-/* As root this asks on behalf of nobody. */
-static void a_user_without_a_run_dir_is_told_what_to_write(void)
-{
-	struct told told = {.text = NULL};
-	struct topology topo;
-	bool is_root = geteuid() == 0;
-
-	unsetenv("XDG_RUNTIME_DIR");
-	if (is_root)
-		CU_ASSERT_EQUAL_FATAL(seteuid(65534), 0);
-	CU_ASSERT_EQUAL(rig_load(&topo, "[port p]\n[switch]\n", &told), -EINVAL);
-	CU_ASSERT_STRING_EQUAL(
-		told_text(&told),
-		"t.ini:2: [switch] run-dir: there is no default, as XDG_RUNTIME_DIR is not "
-		"set; write run-dir = /absolute/path\n");
-	told_fini(&told);
-	setenv("XDG_RUNTIME_DIR", "/nowhere", 1);
-	load(&topo, "[port p]\n");
-	CU_ASSERT_STRING_EQUAL(topo.ports[0].socket, "/nowhere/ringway/t/p.sock");
-	topology_fini(&topo);
-	if (is_root)
-		CU_ASSERT_EQUAL_FATAL(seteuid(0), 0);
-}
-
-/* CFG-15 */
-static void one_file_has_one_identity(void)
-{
-	char dir[32], path[128], real[PATH_MAX], other[PATH_MAX];
-
-	rig_make_dir(dir);
-	snprintf(path, sizeof(path), "%s/link", dir);
-	CU_ASSERT_EQUAL(symlink(".", path), 0);
-	snprintf(path, sizeof(path), "%s/a", dir);
-	CU_ASSERT_EQUAL(path_identity(real, path), 0);
-	snprintf(path, sizeof(path), "%s/link/./none/..//a", dir);
-	CU_ASSERT_EQUAL(path_identity(other, path), 0);
-	CU_ASSERT_STRING_EQUAL(real, other);
-	/* The last component is not followed: a socket may lie where a link is now. */
-	snprintf(path, sizeof(path), "%s/link", dir);
-	CU_ASSERT_EQUAL(path_identity(other, path), 0);
-	CU_ASSERT_STRING_NOT_EQUAL(other, dir);
-	unlink(path);
-	rmdir(dir);
-	CU_ASSERT_EQUAL(path_identity(other, "/../../a"), 0);
-	CU_ASSERT_STRING_EQUAL(other, "/a");
-}
-
-/* XDG_RUNTIME_DIR could hold it, an INI file could not. */
-static void a_path_that_no_file_could_spell_is_refused(void)
-{
-	CU_ASSERT_PTR_NULL(path_fault("/a;b c"));
-	CU_ASSERT_PTR_NOT_NULL(path_fault("/a ;b"));
-	CU_ASSERT_PTR_NOT_NULL(path_fault("/a\n"));
-	CU_ASSERT_PTR_NOT_NULL(path_fault("/a "));
-	CU_ASSERT_PTR_NOT_NULL(path_fault(""));
 }
 
 static void the_nearest_word_is_found_but_no_far_one(void)
@@ -468,7 +338,7 @@ static void a_dump_that_cannot_be_written_says_so(void)
 	struct topology topo;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
-	load(&topo, full);
+	rig_load_sound(&topo, full);
 	CU_ASSERT_EQUAL(topology_dump(&topo, out), -EIO);
 	fclose(out);
 	topology_fini(&topo);
@@ -489,13 +359,8 @@ int main(void)
 		TEST(users_and_groups_are_found_by_name),
 		TEST(a_group_is_no_user),
 		TEST(workers_are_pinned_in_the_order_of_the_list),
-		TEST(a_socket_path_of_107_bytes_is_the_longest),
 		TEST(a_line_is_taken_whole_or_refused),
 		TEST(the_last_port_is_taken_and_one_more_refused),
-		TEST(the_default_run_dir_belongs_to_the_user),
-		TEST(a_user_without_a_run_dir_is_told_what_to_write),
-		TEST(one_file_has_one_identity),
-		TEST(a_path_that_no_file_could_spell_is_refused),
 		TEST(the_nearest_word_is_found_but_no_far_one),
 		TEST(the_reference_names_every_key_with_range_and_default),
 		TEST(a_dump_that_cannot_be_written_says_so),
