@@ -139,7 +139,7 @@ static json_t *qemu_arguments(const struct topology *topo, const struct port_con
 	if (conf->n_queues > 1) {
 		snprintf(queues, sizeof(queues), ",queues=%u", conf->n_queues);
 		snprintf(device_queues, sizeof(device_queues), ",mq=on,vectors=%u",
-			 2 * conf->n_queues + 2);
+			 2u * conf->n_queues + 2);
 	}
 	if (conf->mtu)
 		snprintf(mtu, sizeof(mtu), ",host_mtu=%u", conf->mtu);

@@ -183,7 +183,7 @@ void vhost_user_vrings_kick(const struct vhost_user_device *dev)
 int vhost_user_vring_stop(struct vhost_user *vu, unsigned index, uint32_t *base)
 {
 	const struct vhost_user_vring_state ask = {.index = index};
-	struct vhost_user_vring_state got;
+	struct vhost_user_vring_state got = {0};
 	const struct vhost_user_exchange exchange = {
 		.request = VHOST_USER_GET_VRING_BASE,
 		.payload = &ask,
