@@ -388,21 +388,22 @@ static fdb_key bits_are_sparse(uint32_t i)
 	return 0x02 | (uint64_t)(i & 0xff) << 2 | (uint64_t)(i >> 8) << 32;
 }
 
-/* FDB-19: 13 random keys of 16384 share one of 8192 chains in hardly one table of a thousand. */
+/* FDB-19: 2048 addresses in 1024 chains. Random ones have up to 13 in a chain in 4000 tables, these
+ * up to 18; with one multiplication, or a folded one, 128 and more. */
 static void fdb_spreads_patterned_addresses_with_any_seed(void)
 {
 	fdb_key (*const patterns[])(uint32_t) = {low_bits_count, last_bytes_count, vlans_count,
 						 bits_are_sparse};
 	unsigned longest = 0;
 
-	for (uint64_t seed = 0; seed < 16; seed++) {
+	for (uint64_t seed = 0; seed < 1000; seed++) {
 		for (unsigned p = 0; p < sizeof(patterns) / sizeof(patterns[0]); p++) {
-			unsigned len = longest_chain(seed, patterns[p], 16384);
+			unsigned len = longest_chain(seed, patterns[p], 2048);
 
 			longest = len > longest ? len : longest;
 		}
 	}
-	CU_ASSERT_TRUE(longest < 16);
+	CU_ASSERT_TRUE(longest < 24);
 }
 
 static void fdb_new_refuses_what_cannot_be(void)
