@@ -173,7 +173,7 @@ static void receive_all(bool packed, uint16_t size)
 	device = (struct device){&q.ring, &memory, 0, true};
 	while (got < N_FRAMES) {
 		for (i = 0; i < 1 + got % size && is_available(&device); i++, given++)
-			serve(&device, NULL, 1 + given % RX_LEN);
+			CU_ASSERT_EQUAL(serve(&device, NULL, 1 + given % RX_LEN), RX_LEN);
 		CU_ASSERT_TRUE_FATAL(i > 0);
 		n = rxq_take(&q, pieces, &n_waiting);
 		CU_ASSERT_EQUAL(n, i);
@@ -241,6 +241,7 @@ static void frames_never_sent_cannot_return(void)
 	struct txq q;
 
 	open_tx(&q, &memory, false);
+	q.ring.used->ring[2].id = 2;
 	q.ring.used->idx = 3;
 	txq_reclaim(&q);
 	CU_ASSERT_PTR_NOT_NULL(q.broken);
@@ -327,6 +328,10 @@ static void packed_kicks_follow_the_wish_of_the_device(void)
 	CU_ASSERT_TRUE(was_kicked(&ring));
 	guest_ring_kick(&ring, 10, 12);
 	CU_ASSERT_FALSE(was_kicked(&ring));
+	/* For place 2 of the first lap, while the second begins. */
+	ring.device->off_wrap = 2 | 1 << 15;
+	guest_ring_kick(&ring, 2, 9);
+	CU_ASSERT_TRUE(was_kicked(&ring));
 	guest_ring_close(&ring);
 	guest_memory_close(&memory);
 }

@@ -150,7 +150,7 @@ static void give_back_packed(struct rxq *q, unsigned n)
 {
 	unsigned position = (q->position + q->ring.size - n) % q->ring.size;
 	/* What is posted now is for the lap after the one it was used in. */
-	bool wrap = position < q->position || n == 0 ? !q->wrap : q->wrap;
+	bool wrap = position < q->position ? !q->wrap : q->wrap;
 	struct vring_packed_desc *first = &q->ring.packed_desc[position];
 	uint16_t first_flags = packed_flags(wrap);
 	unsigned i;
