@@ -2,8 +2,8 @@
  *
  * Threads:   none of its own; a topology is written by topology_load() and read-only afterwards.
  * Ownership: topology_load() fills the caller's struct; topology_fini() frees what hangs from it.
- * Failure:   topology_load() reports every mistake of the file through the caller's function and leaves nothing
- *            allocated when there was one. */
+ * Failure:   topology_load() reports every mistake of the file through the caller's function and
+ * leaves nothing allocated when there was one. */
 #ifndef CONFIG_TOPOLOGY_H
 #define CONFIG_TOPOLOGY_H
 
@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 enum {
-	TOPOLOGY_NAME_LEN = 32,  /* bytes of a name with its NUL */
+	TOPOLOGY_NAME_LEN = 32,	 /* bytes of a name with its NUL */
 	TOPOLOGY_PATH_LEN = 108, /* bytes of a socket path with its NUL: sun_path of unix(7) */
 	TOPOLOGY_MAX_PORTS = 256,
 	TOPOLOGY_MAX_BRIDGES = 256,
@@ -32,10 +32,10 @@ enum port_role { ROLE_SERVER, ROLE_CLIENT, ROLE_N };
 
 /* [switch] */
 struct switch_conf {
-	char name[TOPOLOGY_NAME_LEN];    /* default: the file's base name without .ini */
+	char name[TOPOLOGY_NAME_LEN];	 /* default: the file's base name without .ini */
 	char run_dir[TOPOLOGY_PATH_LEN]; /* absolute; holds control.sock and the ports' sockets */
-	unsigned n_workers;              /* at least 1 */
-	bool pinned;                     /* true: worker i runs on cores[i] only */
+	unsigned n_workers;		 /* at least 1 */
+	bool pinned;			 /* true: worker i runs on cores[i] only */
 	uint16_t cores[TOPOLOGY_MAX_CORES];
 	enum idle_mode idle;
 	enum hugepages_mode hugepages;
@@ -58,8 +58,8 @@ struct port_conf {
 	enum port_type type;
 	enum port_role role;
 	char socket[TOPOLOGY_PATH_LEN]; /* absolute */
-	uint16_t n_queues;              /* queue pairs offered */
-	uint16_t mtu;                   /* 0: the port does not say */
+	uint16_t n_queues;		/* queue pairs offered */
+	uint16_t mtu;			/* 0: the port does not say */
 	mode_t socket_mode;
 	uid_t socket_owner; /* (uid_t)-1: leave as created */
 	gid_t socket_group; /* (gid_t)-1: leave as created */
@@ -74,15 +74,21 @@ struct topology {
 	unsigned n_ports;
 };
 
-/* Called once for each mistake, in the order of the file, with the whole line "FILE:LINE: [section] key: ...". */
+/* Called once for each mistake, in the order of the file, with the whole line "FILE:LINE: [section]
+ * key: ...". */
 typedef void topology_error(void *ctx, const char *line);
 
-/* Reads and checks the file at path. Returns 0, or -EINVAL after reporting every mistake, or another -errno (also
- * reported) when the file cannot be read. Creates nothing. */
+/* Reads and checks the file at path. Returns 0, or -EINVAL after reporting every mistake, or
+ * another -errno (also reported) when the file cannot be read. Creates nothing. */
 int topology_load(struct topology *topo, const char *path, topology_error *report, void *ctx);
 
-/* Writes the effective configuration, every default spelled out, as INI that loads to the same topology. */
+/* Writes the effective configuration, every default spelled out, as INI that loads to the same
+ * topology and, written again, to the same bytes. Returns 0 or -EIO. */
 int topology_dump(const struct topology *topo, FILE *out);
+
+/* Writes what an INI file may say: every section and key with its type, range, default and meaning.
+ * 0 or -EIO. */
+int topology_reference(FILE *out);
 
 void topology_fini(struct topology *topo);
 

@@ -140,8 +140,7 @@ int vhost_user_stop(struct vhost_user *vu, struct vhost_user_device *dev);
 /* The rings begin anew: what the back-end noted in the inflight region is void. */
 void vhost_user_forget(struct vhost_user *vu);
 
-/* To be called when fd is readable or hung up outside of a request. 0 if all is well; -ECONNRESET,
- * -EPROTO else. */
+/* To be called when fd is readable or hung up outside of a request: 0, -ECONNRESET or -EPROTO. */
 int vhost_user_check(struct vhost_user *vu);
 
 /* Writes the names of virtio network features, comma separated, always terminated; truncates with

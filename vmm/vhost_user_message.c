@@ -123,7 +123,7 @@ static int send_all(struct vhost_user *vu, const struct vhost_user_exchange *exc
  * closes the others. Returns how many were not wanted. */
 static unsigned take_fds(struct msghdr *msg, int *fd)
 {
-	unsigned n_unwanted = msg->msg_flags & MSG_CTRUNC ? 1 : 0;
+	unsigned n_unwanted = 0;
 	struct cmsghdr *cmsg;
 	size_t i, n;
 	int got;

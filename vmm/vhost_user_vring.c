@@ -15,9 +15,9 @@ static bool is_mapped(const struct vhost_user_device *dev, uint64_t va, uint64_t
 
 	for (i = 0; i < dev->n_regions; i++) {
 		const struct vhost_user_region *region = &dev->regions[i];
-		uint64_t off = va - region->va;
+		uint64_t off = va - region->va; /* huge if below */
 
-		if (va >= region->va && off <= region->len && len <= region->len - off)
+		if (off <= region->len && len <= region->len - off)
 			return true;
 	}
 	return false;
@@ -183,7 +183,7 @@ void vhost_user_vrings_kick(const struct vhost_user_device *dev)
 int vhost_user_vring_stop(struct vhost_user *vu, unsigned index, uint32_t *base)
 {
 	const struct vhost_user_vring_state ask = {.index = index};
-	struct vhost_user_vring_state got;
+	struct vhost_user_vring_state got = {0};
 	const struct vhost_user_exchange exchange = {
 		.request = VHOST_USER_GET_VRING_BASE,
 		.payload = &ask,

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# install.sh GROUP... - installs with apt what is missing of the named groups: build, guests, tests.
+# The one list of packages: Debian 12's own, nothing from elsewhere.
+set -euo pipefail
+
+# group   package                  what it is for
+packages='
+build     gcc                      the compiler
+build     libc6-dev
+build     linux-libc-dev           the wire formats of virtio, KVM and TAP
+build     meson                    the build
+build     ninja-build
+build     pkgconf
+build     libdpdk-dev              the data plane framework, linked statically
+build     libnuma-dev
+build     libbsd-dev
+build     libpcap-dev              filters of captures
+build     libinih-dev              INI files
+build     libjansson-dev           the control socket speaks JSON
+build     libcunit1-dev            unit tests
+guests    qemu-system-x86          stock guests
+guests    busybox-static           the whole user space of a guest
+guests    cpio                     packs it
+guests    kmod                     finds the modules that a guest needs
+guests    ca-certificates
+tests     clang                    the second compiler
+tests     clang-format             the format is law
+tests     python3                  the harness of the live tests
+tests     git
+tests     dpdk-dev                 dpdk-testpmd, a guest that is no VM
+tests     util-linux               setpriv
+'
+
+wanted() {
+	local group package rest
+	while read -r group package rest; do
+		[[ -n $group && " $* " == *" $group "* ]] && echo "$package"
+	done <<<"$packages"
+	return 0
+}
+
+is_installed() {
+	[[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+as_root() {
+	if [[ $(id -u) == 0 ]]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		echo "install.sh: this needs root, and there is no sudo: run as root: $*" >&2
+		return 1
+	fi
+}
+
+missing=()
+for package in $(wanted "$@"); do
+	is_installed "$package" || missing+=("$package")
+done
+[[ ${#missing[@]} == 0 ]] && exit 0
+
+echo "installing ${#missing[@]} packages: ${missing[*]}"
+apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120)
+# A machine that never asked for the lists, or asked long ago, does not find today's packages.
+as_root "${apt[@]}" update >/dev/null
+as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null

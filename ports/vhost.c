@@ -1,0 +1,418 @@
+#include "ports/vhost.h"
+#include "ports/log.h"
+#include "ports/vhost_port.h"
+#include "ports/vhost_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static unsigned n_vrings(const struct vhost_port *vp)
+{
+	return 2u * vp->conf->n_queues;
+}
+
+static bool is_guest_tx(unsigned index)
+{
+	return index & 1;
+}
+
+/* The number of kicks since the last time, without blocking whatever the descriptor is. */
+static uint64_t read_kicks(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	uint64_t n = 0;
+
+	if (fd < 0 || poll(&poll_fd, 1, 0) != 1 || !(poll_fd.revents & POLLIN))
+		return 0;
+	return read(fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
+}
+
+/* Takes the queues that have to stop out of the workers' sight; the caller waits a grace period,
+ * then calls queue_fini. */
+static void queue_hide(struct vhost_port *vp, unsigned index)
+{
+	struct vhost_queue *queue = &vp->queues[index];
+
+	if (is_guest_tx(index) && queue->kick_fd >= 0)
+		vp->env->unwatch(vp->env->ctx, &vp->port, index / 2, queue->kick_fd);
+	atomic_store_explicit(&queue->active, NULL, memory_order_release);
+}
+
+static void queue_fini(struct vhost_port *vp, unsigned index)
+{
+	struct vhost_queue *queue = &vp->queues[index];
+
+	vring_notify(&queue->vring);
+	vhost_lib_save_base(vp->lib, index, queue->vring.last_avail, queue->vring.last_used);
+	vp->n_kicks += read_kicks(queue->kick_fd);
+	vring_fini(&queue->vring);
+	queue->kick_fd = -1;
+}
+
+static int set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int queue_init(struct vhost_port *vp, unsigned index, uint64_t features)
+{
+	struct vhost_queue *queue = &vp->queues[index];
+	struct vhost_lib_ring ring;
+	int ret = vhost_lib_ring(vp->lib, index, &ring);
+
+	if (ret < 0)
+		return ret;
+	/* A worker writes to it: whatever the front-end gave us must not be able to block. */
+	if (ring.call_fd >= 0 && set_nonblocking(ring.call_fd) < 0)
+		ring.call_fd = -1;
+	ret = vring_init(&queue->vring, &(struct vring_conf){.desc = ring.desc,
+							     .avail = ring.avail,
+							     .used = ring.used,
+							     .mem = &vp->mem,
+							     .features = features,
+							     .size = ring.size,
+							     .last_avail = ring.last_avail,
+							     .last_used = ring.last_used,
+							     .call_fd = ring.call_fd});
+	if (ret < 0)
+		return ret;
+	queue->kick_fd = ring.kick_fd;
+	vp->reported[index] = VRING_OK;
+	return 0;
+}
+
+static void queue_show(struct vhost_port *vp, unsigned index)
+{
+	struct vhost_queue *queue = &vp->queues[index];
+
+	/* The guest may have been waiting since before we were here. */
+	vring_call(&queue->vring);
+	atomic_store_explicit(&queue->active, &queue->vring, memory_order_release);
+	if (is_guest_tx(index))
+		vp->env->watch(vp->env->ctx, &vp->port, index / 2, queue->kick_fd);
+}
+
+/* Starts and stops queues until what workers use is what the front-end wants. */
+static void refresh(struct vhost_port *vp)
+{
+	uint64_t features;
+	bool hidden[MAX_VRINGS] = {false};
+	bool any_hidden = false;
+
+	for (unsigned i = 0; i < n_vrings(vp); i++) {
+		bool wanted = vp->running && !vp->suspended && vp->queues[i].enabled;
+
+		if (wanted || !atomic_load_explicit(&vp->queues[i].active, memory_order_relaxed))
+			continue;
+		queue_hide(vp, i);
+		hidden[i] = any_hidden = true;
+	}
+	if (any_hidden)
+		vp->env->quiesce(vp->env->ctx);
+	for (unsigned i = 0; i < n_vrings(vp); i++)
+		if (hidden[i])
+			queue_fini(vp, i);
+	if (!vp->running || vp->suspended)
+		return;
+	features = vhost_lib_features(vp->lib);
+	for (unsigned i = 0; i < n_vrings(vp); i++) {
+		int ret;
+
+		if (!vp->queues[i].enabled ||
+		    atomic_load_explicit(&vp->queues[i].active, memory_order_relaxed))
+			continue;
+		ret = queue_init(vp, i, features);
+		if (ret == 0)
+			queue_show(vp, i);
+		else
+			log_event(LOG_WARNING, "port %s: queue %u: cannot start: %s", vp->port.name,
+				  i, strerror(-ret));
+	}
+}
+
+static uint8_t offloads_of(uint64_t features)
+{
+	uint8_t offloads = 0;
+
+	if (features & (UINT64_C(1) << VIRTIO_NET_F_GUEST_CSUM))
+		offloads |= FRAME_NEEDS_CSUM;
+	if (features & (UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4))
+		offloads |= FRAME_NEEDS_TSO4;
+	if (features & (UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO6))
+		offloads |= FRAME_NEEDS_TSO6;
+	return offloads;
+}
+
+/* Says once what will hurt, and what to type. */
+static void give_hints(const struct vhost_port *vp)
+{
+	uint16_t mtu = vhost_lib_mtu(vp->lib);
+	struct vhost_lib_ring ring;
+
+	if (vhost_lib_ring(vp->lib, 0, &ring) == 0 && ring.size <= 256)
+		log_event(LOG_INFO,
+			  "port %s: rings of %u entries lose frames in bursts: with QEMU, add "
+			  "rx_queue_size=1024,tx_queue_size=1024 to -device virtio-net-pci",
+			  vp->port.name, ring.size);
+	if (vp->conf->mtu && mtu && mtu != vp->conf->mtu)
+		log_event(LOG_WARNING,
+			  "port %s: the guest's mtu is %u, the port's is %u: with QEMU, add "
+			  "host_mtu=%u to "
+			  "-device virtio-net-pci",
+			  vp->port.name, mtu, vp->conf->mtu, vp->conf->mtu);
+}
+
+static void on_connected(void *ctx)
+{
+	struct vhost_port *vp = ctx;
+
+	pthread_mutex_lock(&vp->lock);
+	vp->suspended = false;
+	for (unsigned i = 0; i < MAX_VRINGS; i++)
+		vp->queues[i].enabled = false;
+	pthread_mutex_unlock(&vp->lock);
+	log_event(LOG_INFO, "port %s: front-end connected", vp->port.name);
+}
+
+static void on_disconnected(void *ctx)
+{
+	const struct vhost_port *vp = ctx;
+
+	log_event(LOG_INFO, "port %s: front-end disconnected", vp->port.name);
+}
+
+static void on_refused(void *ctx)
+{
+	const struct vhost_port *vp = ctx;
+
+	log_event(LOG_WARNING, "port %s: refused a second front-end: one is connected already",
+		  vp->port.name);
+}
+
+static int on_started(void *ctx)
+{
+	struct vhost_port *vp = ctx;
+	int ret;
+
+	pthread_mutex_lock(&vp->lock);
+	ret = vhost_lib_memory(vp->lib, &vp->mem);
+	if (ret == 0) {
+		vp->running = true;
+		vp->port.offloads = offloads_of(vhost_lib_features(vp->lib));
+		refresh(vp);
+	}
+	pthread_mutex_unlock(&vp->lock);
+	if (ret < 0) {
+		log_event(LOG_ERROR, "port %s: guest's memory table: %s", vp->port.name,
+			  strerror(-ret));
+		return ret;
+	}
+	vp->env->link(vp->env->ctx, &vp->port, true);
+	give_hints(vp);
+	return 0;
+}
+
+static void on_stopped(void *ctx)
+{
+	struct vhost_port *vp = ctx;
+
+	vp->env->link(vp->env->ctx, &vp->port, false);
+	pthread_mutex_lock(&vp->lock);
+	vp->running = false;
+	refresh(vp);
+	pthread_mutex_unlock(&vp->lock);
+}
+
+static void on_ring_changed(void *ctx, unsigned index, bool usable)
+{
+	struct vhost_port *vp = ctx;
+
+	if (index >= n_vrings(vp)) {
+		if (usable)
+			log_event(LOG_WARNING,
+				  "port %s: the guest uses queue pair %u and the port has %u: "
+				  "write queues = %u",
+				  vp->port.name, index / 2 + 1, vp->conf->n_queues, index / 2 + 1);
+		return;
+	}
+	pthread_mutex_lock(&vp->lock);
+	vp->queues[index].enabled = usable;
+	refresh(vp);
+	pthread_mutex_unlock(&vp->lock);
+}
+
+static void on_memory_changing(void *ctx)
+{
+	struct vhost_port *vp = ctx;
+
+	pthread_mutex_lock(&vp->lock);
+	vp->suspended = true;
+	refresh(vp);
+	pthread_mutex_unlock(&vp->lock);
+}
+
+static void on_memory_changed(void *ctx)
+{
+	struct vhost_port *vp = ctx;
+	unsigned n_regions;
+
+	pthread_mutex_lock(&vp->lock);
+	if (vhost_lib_memory(vp->lib, &vp->mem) == 0) {
+		vp->suspended = false;
+		refresh(vp);
+	}
+	n_regions = vp->mem.n_regions;
+	pthread_mutex_unlock(&vp->lock);
+	if (n_regions == 0)
+		log_event(LOG_ERROR,
+			  "port %s: the front-end shares no memory: with QEMU, add -object "
+			  "memory-backend-memfd,id=mem,size=SIZE,share=on -machine "
+			  "memory-backend=mem",
+			  vp->port.name);
+}
+
+static const struct vhost_lib_ops lib_ops = {
+	.connected = on_connected,
+	.disconnected = on_disconnected,
+	.refused = on_refused,
+	.started = on_started,
+	.stopped = on_stopped,
+	.ring_changed = on_ring_changed,
+	.memory_changing = on_memory_changing,
+	.memory_changed = on_memory_changed,
+};
+
+static uint64_t vhost_kicks(struct port *port)
+{
+	struct vhost_port *vp = vhost_of(port);
+	uint64_t n;
+
+	pthread_mutex_lock(&vp->lock);
+	for (unsigned i = 0; i < n_vrings(vp); i++)
+		if (atomic_load_explicit(&vp->queues[i].active, memory_order_relaxed))
+			vp->n_kicks += read_kicks(vp->queues[i].kick_fd);
+	n = vp->n_kicks;
+	vp->n_kicks = 0;
+	pthread_mutex_unlock(&vp->lock);
+	return n;
+}
+
+static void vhost_housekeep(struct port *port)
+{
+	struct vhost_port *vp = vhost_of(port);
+
+	pthread_mutex_lock(&vp->lock);
+	for (unsigned i = 0; i < n_vrings(vp); i++) {
+		struct vring *vr =
+			atomic_load_explicit(&vp->queues[i].active, memory_order_relaxed);
+		uint8_t fault =
+			vr ? atomic_load_explicit(&vr->fault, memory_order_relaxed) : VRING_OK;
+
+		if (fault == VRING_OK || fault == vp->reported[i])
+			continue;
+		vp->reported[i] = fault;
+		log_event(LOG_WARNING, "port %s: queue %u: %s: stopped until the guest resets it",
+			  vp->port.name, i, vring_fault_names[fault]);
+	}
+	pthread_mutex_unlock(&vp->lock);
+}
+
+static void vhost_close(struct port *port)
+{
+	struct vhost_port *vp = vhost_of(port);
+
+	/* Ends the connection, and with it every queue, by way of on_stopped(). */
+	vhost_lib_close(vp->lib);
+	pthread_mutex_destroy(&vp->lock);
+	free(vp);
+}
+
+static const struct port_ops vhost_ops = {
+	.rx = vhost_data_rx,
+	.rx_release = vhost_data_rx_release,
+	.tx = vhost_data_tx,
+	.notify = vhost_data_notify,
+	.arm = vhost_data_arm,
+	.disarm = vhost_data_disarm,
+	.kicks = vhost_kicks,
+	.housekeep = vhost_housekeep,
+	.close = vhost_close,
+};
+
+#define BIT(feature) (UINT64_C(1) << (feature))
+
+static const uint64_t features_not_offered =
+	BIT(VIRTIO_NET_F_GSO) | BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO) |
+	BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_F_LOG_ALL) |
+	BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_IN_ORDER);
+
+/* Registers with librte_vhost and lets it listen or connect. */
+static int start(struct vhost_port *vp)
+{
+	const struct port_conf *conf = vp->conf;
+	bool server = conf->role == ROLE_SERVER;
+	mode_t umask_before;
+	int ret;
+
+	ret = vhost_lib_open(&vp->lib, &(struct vhost_lib_conf){.socket = conf->socket,
+								.client = !server,
+								.no_features = features_not_offered,
+								.n_queue_pairs = conf->n_queues,
+								.ops = &lib_ops,
+								.ctx = vp});
+	if (ret < 0)
+		return ret;
+	/* Nobody may connect before mode and owner are what the user asked for. */
+	umask_before = umask(0177);
+	ret = vhost_lib_start(vp->lib);
+	umask(umask_before);
+	if (ret == 0 && server)
+		ret = vhost_socket_set_access(conf);
+	if (ret < 0)
+		vhost_lib_close(vp->lib);
+	return ret;
+}
+
+struct port *vhost_open(const struct port_conf *conf, uint16_t id, const struct port_env *env)
+{
+	struct vhost_port *vp;
+	int ret;
+
+	if (conf->role == ROLE_SERVER && (ret = vhost_socket_claim(conf)) < 0) {
+		errno = -ret;
+		return NULL;
+	}
+	vp = aligned_alloc(64, (sizeof(*vp) + 63) / 64 * 64);
+	if (!vp)
+		return NULL;
+	*vp = (struct vhost_port){
+		.port = {.ops = &vhost_ops,
+			 .name = conf->name,
+			 .id = id,
+			 .n_queues = conf->n_queues,
+			 .frame_max = conf->mtu ? conf->mtu + FRAME_LEN_MIN : FRAME_LEN_MAX},
+		.conf = conf,
+		.env = env,
+	};
+	pthread_mutex_init(&vp->lock, NULL);
+	for (unsigned i = 0; i < MAX_VRINGS; i++)
+		vp->queues[i].kick_fd = -1;
+	ret = start(vp);
+	if (ret == 0)
+		return &vp->port;
+	log_event(LOG_ERROR, "port %s: socket %s: cannot %s: %s", conf->name, conf->socket,
+		  conf->role == ROLE_SERVER ? "listen" : "connect", strerror(-ret));
+	pthread_mutex_destroy(&vp->lock);
+	free(vp);
+	errno = -ret;
+	return NULL;
+}

@@ -1,0 +1,273 @@
+#include "ports/vhost_lib.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <rte_vhost.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Requests of the vhost-user specification that need more than librte_vhost does for us. */
+enum vhost_user_request {
+	VHOST_USER_SET_MEM_TABLE = 5,
+	VHOST_USER_GET_QUEUE_NUM = 17,
+};
+
+/* The head of the message that the library hands to message handlers: as in the vhost-user
+ * specification. */
+struct vhost_user_msg {
+	uint32_t request;
+	uint32_t flags;
+	uint32_t size;
+	uint64_t u64;
+} __attribute__((packed));
+static_assert(sizeof(struct vhost_user_msg) == 20, "vhost-user specification, message header");
+
+struct vhost_lib {
+	struct vhost_lib_conf conf;
+	struct vhost_lib *next;
+	int vid; /* the library's device, -1: no front-end */
+};
+
+/* The library's callbacks carry nothing but its device number, so the way from its socket to our
+ * struct has to be found in a list of the process. */
+static struct {
+	pthread_mutex_t lock;
+	struct vhost_lib *first;
+} registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void registry_add(struct vhost_lib *lib)
+{
+	pthread_mutex_lock(&registry.lock);
+	lib->next = registry.first;
+	registry.first = lib;
+	pthread_mutex_unlock(&registry.lock);
+}
+
+static void registry_remove(struct vhost_lib *lib)
+{
+	pthread_mutex_lock(&registry.lock);
+	for (struct vhost_lib **at = &registry.first; *at; at = &(*at)->next)
+		if (*at == lib) {
+			*at = lib->next;
+			break;
+		}
+	pthread_mutex_unlock(&registry.lock);
+}
+
+static struct vhost_lib *registry_find(int vid)
+{
+	struct vhost_lib *lib;
+	char path[PATH_MAX];
+
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)) < 0)
+		return NULL;
+	pthread_mutex_lock(&registry.lock);
+	for (lib = registry.first; lib; lib = lib->next)
+		if (strcmp(lib->conf.socket, path) == 0)
+			break;
+	pthread_mutex_unlock(&registry.lock);
+	return lib;
+}
+
+/* Only the connection that was let in may speak for its socket. */
+static struct vhost_lib *owner_of(int vid)
+{
+	struct vhost_lib *lib = registry_find(vid);
+
+	return lib && lib->vid == vid ? lib : NULL;
+}
+
+static enum rte_vhost_msg_result before_message(int vid, void *data)
+{
+	struct vhost_lib *lib = owner_of(vid);
+	struct vhost_user_msg *msg = data;
+
+	if (!lib)
+		return RTE_VHOST_MSG_RESULT_ERR;
+	if (msg->request == VHOST_USER_SET_MEM_TABLE)
+		/* The library unmaps the old table and tells nobody. */
+		lib->conf.ops->memory_changing(lib->conf.ctx);
+	if (msg->request == VHOST_USER_GET_QUEUE_NUM) {
+		/* The library would offer 128 pairs. */
+		msg->u64 = lib->conf.n_queue_pairs;
+		msg->size = sizeof(msg->u64);
+		return RTE_VHOST_MSG_RESULT_REPLY;
+	}
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static enum rte_vhost_msg_result after_message(int vid, void *data)
+{
+	struct vhost_lib *lib = owner_of(vid);
+	const struct vhost_user_msg *msg = data;
+
+	if (lib && msg->request == VHOST_USER_SET_MEM_TABLE)
+		lib->conf.ops->memory_changed(lib->conf.ctx);
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static const struct rte_vhost_user_extern_ops message_ops = {
+	.pre_msg_handle = before_message,
+	.post_msg_handle = after_message,
+};
+
+static int on_new_connection(int vid)
+{
+	struct vhost_lib *lib = registry_find(vid);
+
+	if (!lib)
+		return -1;
+	if (lib->vid >= 0) {
+		lib->conf.ops->refused(lib->conf.ctx);
+		return -1;
+	}
+	lib->vid = vid;
+	lib->conf.ops->connected(lib->conf.ctx);
+	return rte_vhost_extern_callback_register(vid, &message_ops, NULL);
+}
+
+static void on_destroy_connection(int vid)
+{
+	struct vhost_lib *lib = owner_of(vid);
+
+	if (!lib)
+		return;
+	lib->conf.ops->disconnected(lib->conf.ctx);
+	lib->vid = -1;
+}
+
+static int on_new_device(int vid)
+{
+	struct vhost_lib *lib = owner_of(vid);
+
+	return lib && lib->conf.ops->started(lib->conf.ctx) == 0 ? 0 : -1;
+}
+
+static void on_destroy_device(int vid)
+{
+	struct vhost_lib *lib = owner_of(vid);
+
+	if (lib)
+		lib->conf.ops->stopped(lib->conf.ctx);
+}
+
+static int on_vring_state_changed(int vid, uint16_t index, int enable)
+{
+	struct vhost_lib *lib = owner_of(vid);
+
+	if (!lib)
+		return -1;
+	lib->conf.ops->ring_changed(lib->conf.ctx, index, enable);
+	return 0;
+}
+
+static const struct rte_vhost_device_ops device_ops = {
+	.new_device = on_new_device,
+	.destroy_device = on_destroy_device,
+	.vring_state_changed = on_vring_state_changed,
+	.new_connection = on_new_connection,
+	.destroy_connection = on_destroy_connection,
+};
+
+/* Everything else that the library could do (logging for migration, back-end requests, in-flight
+ * files, post-copy) is left out because nothing here uses it and a front-end could only misuse it.
+ */
+static const uint64_t protocol_features =
+	UINT64_C(1) << VHOST_USER_PROTOCOL_F_MQ | UINT64_C(1) << VHOST_USER_PROTOCOL_F_REPLY_ACK |
+	UINT64_C(1) << VHOST_USER_PROTOCOL_F_NET_MTU | UINT64_C(1) << VHOST_USER_PROTOCOL_F_STATUS;
+
+int vhost_lib_open(struct vhost_lib **lib_out, const struct vhost_lib_conf *conf)
+{
+	struct vhost_lib *lib = malloc(sizeof(*lib));
+
+	if (!lib)
+		return -ENOMEM;
+	*lib = (struct vhost_lib){.conf = *conf, .vid = -1};
+	if (rte_vhost_driver_register(conf->socket, conf->client ? RTE_VHOST_USER_CLIENT : 0) < 0) {
+		free(lib);
+		return -EIO;
+	}
+	registry_add(lib);
+	/* Not set_features(): that would make the library wait for every ring there is before it
+	 * starts a device. */
+	if (rte_vhost_driver_disable_features(conf->socket, conf->no_features) < 0 ||
+	    rte_vhost_driver_set_protocol_features(conf->socket, protocol_features) < 0 ||
+	    rte_vhost_driver_callback_register(conf->socket, &device_ops) < 0) {
+		vhost_lib_close(lib);
+		return -EIO;
+	}
+	*lib_out = lib;
+	return 0;
+}
+
+int vhost_lib_start(struct vhost_lib *lib)
+{
+	errno = 0;
+	if (rte_vhost_driver_start(lib->conf.socket) == 0)
+		return 0;
+	return errno ? -errno : -EIO;
+}
+
+void vhost_lib_close(struct vhost_lib *lib)
+{
+	rte_vhost_driver_unregister(lib->conf.socket);
+	registry_remove(lib);
+	free(lib);
+}
+
+int vhost_lib_ring(const struct vhost_lib *lib, unsigned index, struct vhost_lib_ring *ring)
+{
+	struct rte_vhost_vring vring;
+
+	if (rte_vhost_get_vhost_vring(lib->vid, (uint16_t)index, &vring) < 0 || !vring.desc ||
+	    !vring.avail || !vring.used)
+		return -EINVAL;
+	*ring = (struct vhost_lib_ring){.desc = vring.desc,
+					.avail = vring.avail,
+					.used = vring.used,
+					.size = vring.size,
+					.kick_fd = vring.kickfd >= 0 ? vring.kickfd : -1,
+					.call_fd = vring.callfd >= 0 ? vring.callfd : -1};
+	return rte_vhost_get_vring_base(lib->vid, (uint16_t)index, &ring->last_avail,
+					&ring->last_used) < 0
+		       ? -EINVAL
+		       : 0;
+}
+
+void vhost_lib_save_base(const struct vhost_lib *lib, unsigned index, uint16_t last_avail,
+			 uint16_t last_used)
+{
+	rte_vhost_set_vring_base(lib->vid, (uint16_t)index, last_avail, last_used);
+}
+
+int vhost_lib_memory(const struct vhost_lib *lib, struct guest_memory *mem)
+{
+	struct rte_vhost_memory *table = NULL;
+
+	mem->n_regions = 0;
+	if (rte_vhost_get_mem_table(lib->vid, &table) < 0 || !table)
+		return -ENOMEM;
+	for (unsigned i = 0; i < table->nregions && i < GUEST_MEMORY_MAX_REGIONS; i++)
+		mem->regions[mem->n_regions++] = (struct guest_region){
+			.gpa = table->regions[i].guest_phys_addr,
+			.size = table->regions[i].size,
+			.hva = (uint8_t *)(uintptr_t)table->regions[i].host_user_addr};
+	free(table);
+	return 0;
+}
+
+uint64_t vhost_lib_features(const struct vhost_lib *lib)
+{
+	uint64_t features = 0;
+
+	rte_vhost_get_negotiated_features(lib->vid, &features);
+	return features;
+}
+
+uint16_t vhost_lib_mtu(const struct vhost_lib *lib)
+{
+	uint16_t mtu = 0;
+
+	return rte_vhost_get_mtu(lib->vid, &mtu) == 0 ? mtu : 0;
+}

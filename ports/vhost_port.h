@@ -1,0 +1,57 @@
+/* vhost_port.h - a vhost-user port from the inside, shared by its control side (vhost.c) and its
+ * data side (vhost_data.c).
+ *
+ * Threads:   the control side publishes a queue by its active pointer and takes it back the same
+ * way, followed by a grace period; between the two the queue's vring belongs to the workers. */
+#ifndef PORTS_VHOST_PORT_H
+#define PORTS_VHOST_PORT_H
+
+#include "config/topology.h"
+#include "ports/port.h"
+#include "ports/vhost_lib.h"
+#include "ports/vring.h"
+
+#include <pthread.h>
+#include <rte_spinlock.h>
+
+/* Even: what the guest receives; odd: what it transmits (VIRTIO 1.2 section 5.1.2). */
+enum { MAX_VRINGS = 2 * TOPOLOGY_MAX_QUEUES };
+
+struct vhost_queue {
+	struct vring vring;
+	_Atomic(struct vring *) active; /* NULL while a worker may not touch vring. Release pairs
+					   with the worker's acquire. */
+	rte_spinlock_t lock;		/* among workers that send to it */
+	bool enabled;			/* as the front-end says */
+	int kick_fd; /* watched while active; -1: the guest expects to be polled */
+};
+
+struct vhost_port {
+	struct port port;
+	const struct port_conf *conf;
+	const struct port_env *env;
+	pthread_mutex_t lock; /* guards all below but the actives; taken by control threads only */
+	struct vhost_lib *lib;
+	bool running;
+	bool suspended; /* while the memory table changes */
+	uint64_t n_kicks;
+	struct guest_memory mem;
+	uint8_t reported[MAX_VRINGS]; /* faults that were logged */
+	struct vhost_queue queues[MAX_VRINGS];
+};
+
+static inline struct vhost_port *vhost_of(struct port *port)
+{
+	return (struct vhost_port *)(void *)((char *)port - offsetof(struct vhost_port, port));
+}
+
+/* The port_ops of workers. */
+unsigned vhost_data_rx(struct port *port, unsigned queue, struct burst *burst);
+unsigned vhost_data_rx_release(struct port *port, unsigned queue);
+unsigned vhost_data_tx(struct port *port, unsigned queue, const struct frame *const *frames,
+		       unsigned n, enum drop_reason *why);
+unsigned vhost_data_notify(struct port *port, unsigned queue);
+bool vhost_data_arm(struct port *port, unsigned queue);
+void vhost_data_disarm(struct port *port, unsigned queue);
+
+#endif

@@ -1,0 +1,140 @@
+/* vring_copy.h - between a frame and the guest's buffers, once descriptors are translated: the same
+ * for every ring layout.
+ *
+ * Threads:   the worker of the vring.
+ * Failure:   a frame that must not pass is counted in the burst and leaves no trace in frames[]. */
+#ifndef PORTS_VRING_COPY_H
+#define PORTS_VRING_COPY_H
+
+#include "ports/chain.h"
+#include "ports/vnet.h"
+#include "ports/vring.h"
+
+#include <stdatomic.h>
+
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Finishes a frame whose header and head are copied; len counts the frame only. False: it was
+ * refused. */
+static inline bool accept_frame(const struct vring *vr, struct burst *burst, struct frame *frame)
+{
+	int needs = vnet_check(&frame->vnet, frame->len, vr->sends);
+
+	if (UNLIKELY(needs < 0)) {
+		burst_refuse(burst, DROP_BAD_VNET);
+		return false;
+	}
+	frame->needs = (uint8_t)needs;
+	burst->n++;
+	return true;
+}
+
+static inline bool length_ok(const struct vring *vr, struct burst *burst, uint64_t total)
+{
+	if (UNLIKELY(total < (uint64_t)vr->hdr_len + FRAME_LEN_MIN)) {
+		burst_refuse(burst, DROP_RUNT);
+		return false;
+	}
+	if (UNLIKELY(total > (uint64_t)vr->hdr_len + FRAME_LEN_MAX)) {
+		burst_refuse(burst, DROP_OVERSIZE);
+		return false;
+	}
+	return true;
+}
+
+/* Header and frame lie in one piece at addr: the common case. */
+static inline void frame_from_linear(const struct vring *vr, struct burst *burst, uint8_t *addr,
+				     uint32_t total)
+{
+	struct frame *frame = &burst->frames[burst->n];
+	uint32_t len = total - vr->hdr_len;
+
+	if (!length_ok(vr, burst, total))
+		return;
+	frame->len = len;
+	if (LIKELY(vr->hdr_len == VIRTIO_NET_HDR_LEN && len >= FRAME_HEAD_LEN)) {
+		/* vnet and head are neighbours here as there. */
+		memcpy(frame, addr, VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN);
+		frame->head_len = FRAME_HEAD_LEN;
+	} else {
+		frame->head_len = len < FRAME_HEAD_LEN ? (uint16_t)len : FRAME_HEAD_LEN;
+		memcpy(&frame->vnet, addr, vr->hdr_len);
+		memcpy(frame->head, addr + vr->hdr_len, frame->head_len);
+	}
+	frame->n_segments = 0;
+	if (len > FRAME_HEAD_LEN) {
+		struct segment *rest = &burst->segments[burst->n_segments];
+
+		*rest = (struct segment){.addr = addr + vr->hdr_len + FRAME_HEAD_LEN,
+					 .len = len - FRAME_HEAD_LEN};
+		frame->segments = rest;
+		frame->n_segments = 1;
+	}
+	/* The checks that follow are of our copy: keep the compiler from looking at the original
+	 * again. */
+	atomic_signal_fence(memory_order_seq_cst);
+	if (accept_frame(vr, burst, frame))
+		burst->n_segments += frame->n_segments;
+}
+
+/* Header and frame lie scattered over a chain, whose segments are the next ones of the burst's
+ * arena. */
+static inline void frame_from_chain(const struct vring *vr, struct burst *burst,
+				    struct chain *chain)
+{
+	struct frame *frame = &burst->frames[burst->n];
+	struct chain_cursor at = {.segment = chain->segments};
+
+	if (!length_ok(vr, burst, chain->len))
+		return;
+	frame->len = (uint32_t)chain->len - vr->hdr_len;
+	frame->head_len = frame->len < FRAME_HEAD_LEN ? (uint16_t)frame->len : FRAME_HEAD_LEN;
+	chain_read(&at, (uint8_t *)&frame->vnet, vr->hdr_len);
+	chain_read(&at, frame->head, frame->head_len);
+	frame->segments = at.segment;
+	frame->n_segments = (uint16_t)(chain->segments + chain->n - at.segment);
+	if (at.offset > 0) {
+		struct segment *first = &chain->segments[at.segment - chain->segments];
+
+		first->addr += at.offset;
+		first->len -= at.offset;
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+	if (accept_frame(vr, burst, frame))
+		burst->n_segments += chain->n;
+}
+
+/* Writes the frame into one piece that is long enough. */
+static inline void frame_to_linear(const struct vring *vr, const struct frame *frame, uint8_t *addr)
+{
+	if (LIKELY(vr->hdr_len == VIRTIO_NET_HDR_LEN && frame->head_len == FRAME_HEAD_LEN)) {
+		memcpy(addr, frame, VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN);
+		addr += VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN;
+	} else {
+		memcpy(addr, &frame->vnet, vr->hdr_len);
+		memcpy(addr + vr->hdr_len, frame->head, frame->head_len);
+		addr += vr->hdr_len + frame->head_len;
+	}
+	for (unsigned i = 0; i < frame->n_segments; i++) {
+		memcpy(addr, frame->segments[i].addr, frame->segments[i].len);
+		addr += frame->segments[i].len;
+	}
+}
+
+/* The same into pieces that are long enough together, num_buffers being how many buffers they make
+ * up. */
+static inline void frame_to_chain(const struct vring *vr, const struct frame *frame,
+				  uint16_t num_buffers, const struct chain *chain)
+{
+	struct chain_cursor at = {.segment = chain->segments};
+	struct virtio_net_hdr hdr = frame->vnet;
+
+	hdr.num_buffers = num_buffers;
+	chain_write(&at, (const uint8_t *)&hdr, vr->hdr_len);
+	chain_write(&at, frame->head, frame->head_len);
+	for (unsigned i = 0; i < frame->n_segments; i++)
+		chain_write(&at, frame->segments[i].addr, frame->segments[i].len);
+}
+
+#endif

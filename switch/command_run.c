@@ -1,0 +1,145 @@
+#include "config/topology.h"
+#include "ports/log.h"
+#include "ports/vhost.h"
+#include "switch/command.h"
+#include "switch/control.h"
+#include "switch/eal.h"
+#include "switch/plane.h"
+#include "switch/report.h"
+#include "switch/run_dir.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <rte_cycles.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+static plane_open_port *const openers[PORT_TYPE_N] = {
+	[PORT_VHOST_USER] = vhost_open,
+};
+
+static void print_error(void *ctx, const char *line)
+{
+	(void)ctx;
+	fprintf(stderr, "%s\n", line);
+}
+
+static json_t *answer(void *ctx, const char *request)
+{
+	struct plane *plane = ctx;
+
+	if (strncmp(request, "show ", 5) == 0)
+		return report(plane, request + 5);
+	return json_pack("{s:s}", "error", "unknown request");
+}
+
+/* Ends by SIGTERM, SIGINT or SIGHUP, which every thread blocks from the start. */
+static int open_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int open_ticks(void)
+{
+	const struct itimerspec every_second = {.it_interval = {.tv_sec = 1}, .it_value = {.tv_sec = 1}};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd >= 0)
+		timerfd_settime(fd, 0, &every_second, NULL);
+	return fd;
+}
+
+static void serve(struct plane *plane, struct control *control, int signal_fd, int tick_fd)
+{
+	struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
+			       {.fd = tick_fd, .events = POLLIN},
+			       {.fd = control_fd(control), .events = POLLIN}};
+	struct signalfd_siginfo info;
+	uint64_t ticks;
+
+	for (;;) {
+		if (poll(fds, 3, -1) < 0 && errno != EINTR)
+			return;
+		if (read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+			log_event(LOG_INFO, "switch %s: %s", plane_topology(plane)->sw.name,
+				  strsignal((int)info.ssi_signo));
+			return;
+		}
+		if (read(tick_fd, &ticks, sizeof(ticks)) == sizeof(ticks))
+			plane_housekeep(plane);
+		control_serve(control);
+	}
+}
+
+static int run_plane(struct plane *plane, int signal_fd)
+{
+	const struct switch_conf *conf = &plane_topology(plane)->sw;
+	char path[sizeof(conf->run_dir) + sizeof("/control.sock")];
+	struct control *control;
+	int tick_fd = open_ticks();
+	int ret;
+
+	snprintf(path, sizeof(path), "%s/control.sock", conf->run_dir);
+	control = control_open(path, answer, plane);
+	ret = control ? plane_start(plane) : -errno;
+	if (ret == 0) {
+		fprintf(stderr, "ready\n");
+		serve(plane, control, signal_fd, tick_fd);
+		plane_stop(plane);
+	}
+	control_close(control);
+	if (tick_fd >= 0)
+		close(tick_fd);
+	return ret;
+}
+
+static int run(const struct topology *topo, int signal_fd)
+{
+	struct plane *plane;
+	int lock = run_dir_claim(topo->sw.run_dir);
+	int ret;
+
+	if (lock < 0)
+		return lock;
+	ret = eal_start(topo);
+	if (ret == 0) {
+		plane = plane_new(topo, openers, rte_get_tsc_hz());
+		ret = plane ? run_plane(plane, signal_fd) : -errno;
+		plane_free(plane);
+		eal_stop();
+	}
+	run_dir_release(topo->sw.run_dir, lock);
+	return ret;
+}
+
+int command_run(int argc, char **argv)
+{
+	struct topology topo;
+	int signal_fd, ret;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: ringway run FILE\n");
+		return EXIT_CONFIGURATION;
+	}
+	if (topology_load(&topo, argv[1], print_error, NULL) < 0)
+		return EXIT_CONFIGURATION;
+	signal_fd = open_signals();
+	ret = signal_fd < 0 ? -errno : run(&topo, signal_fd);
+	if (signal_fd >= 0)
+		close(signal_fd);
+	topology_fini(&topo);
+	return ret < 0 ? EXIT_RUN_TIME : EXIT_OK;
+}

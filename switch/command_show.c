@@ -1,0 +1,203 @@
+#include "switch/command.h"
+#include "switch/control.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The control socket that -s NAME or -s SOCKET means; without -s that of the one switch that there is. */
+static int find_socket(const char *which, char path[PATH_MAX])
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char pattern[PATH_MAX];
+	glob_t found = {0};
+	int ret = -1;
+
+	if (which && strchr(which, '/')) {
+		snprintf(path, PATH_MAX, "%s", which);
+		return 0;
+	}
+	snprintf(pattern, sizeof(pattern), "/run/ringway/%s/control.sock", which ? which : "*");
+	glob(pattern, 0, NULL, &found);
+	if (runtime) {
+		snprintf(pattern, sizeof(pattern), "%s/ringway/%s/control.sock", runtime, which ? which : "*");
+		glob(pattern, found.gl_pathc ? GLOB_APPEND : 0, NULL, &found);
+	}
+	if (found.gl_pathc == 1) {
+		snprintf(path, PATH_MAX, "%s", found.gl_pathv[0]);
+		ret = 0;
+	} else if (found.gl_pathc == 0) {
+		fprintf(stderr,
+			"ringway: no running switch%s%s found: start one with `ringway run FILE`, or name its control "
+			"socket with -s SOCKET\n",
+			which ? " named " : "", which ? which : "");
+	} else {
+		fprintf(stderr, "ringway: several switches are running: choose one with -s:\n");
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			fprintf(stderr, "  -s %s\n", found.gl_pathv[i]);
+	}
+	globfree(&found);
+	return ret;
+}
+
+static json_int_t number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static void print_ports(const json_t *list)
+{
+	const json_t *port, *count;
+	const char *why;
+	size_t i;
+
+	printf("%-16s %-16s %-4s %14s %14s %12s %12s  %s\n", "PORT", "BRIDGE", "LINK", "RX FRAMES", "TX FRAMES",
+	       "RX NOTIF", "TX NOTIF", "DROPS");
+	json_array_foreach (list, i, port) {
+		unsigned n = 0;
+
+		printf("%-16s %-16s %-4s %14lld %14lld %12lld %12lld  ", text(port, "name"), text(port, "bridge"),
+		       text(port, "link"), (long long)number(port, "rx_frames"), (long long)number(port, "tx_frames"),
+		       (long long)number(port, "rx_notifications"), (long long)number(port, "tx_notifications"));
+		json_object_foreach (json_object_get(port, "drops"), why, count)
+			if (json_integer_value(count))
+				printf("%s%s=%lld", n++ ? " " : "", why, (long long)json_integer_value(count));
+		printf("%s\n", n ? "" : "-");
+	}
+}
+
+static void print_fdb(const json_t *list)
+{
+	const json_t *entry;
+	size_t i;
+
+	printf("%-16s %4s  %-17s  %-16s %s\n", "BRIDGE", "VLAN", "MAC", "PORT", "AGE");
+	json_array_foreach (list, i, entry)
+		printf("%-16s %4lld  %-17s  %-16s %lld s\n", text(entry, "bridge"), (long long)number(entry, "vlan"),
+		       text(entry, "mac"), text(entry, "port"), (long long)number(entry, "age_s"));
+}
+
+static void print_workers(const json_t *list)
+{
+	const json_t *worker;
+	size_t i;
+
+	printf("%-6s %-4s %14s %14s %8s %12s %8s %10s\n", "WORKER", "CORE", "FRAMES", "BURSTS", "A BURST",
+	       "CYCLES/FRAME", "BUSY", "SLEEPS");
+	json_array_foreach (list, i, worker) {
+		double frames = (double)number(worker, "frames");
+		double bursts = (double)number(worker, "bursts");
+		double busy = (double)number(worker, "busy_cycles");
+		double all = busy + (double)number(worker, "idle_cycles");
+		char core[16] = "any";
+
+		if (json_is_integer(json_object_get(worker, "core")))
+			snprintf(core, sizeof(core), "%lld", (long long)number(worker, "core"));
+		printf("%-6zu %-4s %14.0f %14.0f %8.1f %12.0f %7.1f%% %10lld\n", i, core, frames, bursts,
+		       bursts > 0 ? frames / bursts : 0, frames > 0 ? busy / frames : 0, all > 0 ? 100 * busy / all : 0,
+		       (long long)number(worker, "sleeps"));
+	}
+}
+
+static void print_lines(const json_t *list)
+{
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach (list, i, line)
+		printf("%s%s\n", json_string_value(line), i + 1 < json_array_size(list) ? " \\" : "");
+}
+
+/* How the answer with that key is printed for a person. */
+static const struct {
+	const char *key;
+	void (*print)(const json_t *list);
+} printers[] = {
+	{"ports", print_ports},
+	{"fdb", print_fdb},
+	{"workers", print_workers},
+	{"qemu", print_lines},
+};
+
+static int print_answer(const json_t *answer, bool as_json)
+{
+	const char *error = text(answer, "error");
+
+	if (error) {
+		fprintf(stderr, "ringway: %s\n", error);
+		return EXIT_CONFIGURATION;
+	}
+	if (as_json) {
+		json_dumpf(answer, stdout, JSON_INDENT(1));
+		printf("\n");
+		return EXIT_OK;
+	}
+	for (unsigned i = 0; i < sizeof(printers) / sizeof(printers[0]); i++)
+		if (json_object_get(answer, printers[i].key))
+			printers[i].print(json_object_get(answer, printers[i].key));
+	return EXIT_OK;
+}
+
+static const char usage[] =
+	"usage: ringway show ports|fdb|workers [--json] [-s NAME|SOCKET]\n"
+	"       ringway show qemu PORT [-s NAME|SOCKET]\n"
+	"\n"
+	"  ports    frames, notifications and drops by reason of every port\n"
+	"  fdb      which MAC address lives behind which port\n"
+	"  workers  what the polling threads do: bursts, cycles a frame, sleeps\n"
+	"  qemu     the arguments that wire a QEMU guest to a port, ready to paste\n"
+	"\n"
+	"  --json   print the answer as JSON\n"
+	"  -s       the switch: its name, or the path of its control socket;\n"
+	"           not needed when only one is running\n";
+
+int command_show(int argc, char **argv)
+{
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						{"switch", required_argument, NULL, 's'},
+						{"help", no_argument, NULL, 'h'},
+						{0}};
+	char path[PATH_MAX], request[256];
+	const char *which = NULL;
+	bool as_json = false;
+	json_t *answer;
+	int option, ret;
+
+	while ((option = getopt_long(argc, argv, "s:h", options, NULL)) != -1) {
+		if (option == 'j')
+			as_json = true;
+		else if (option == 's')
+			which = optarg;
+		else {
+			fputs(usage, option == 'h' ? stdout : stderr);
+			return option == 'h' ? EXIT_OK : EXIT_CONFIGURATION;
+		}
+	}
+	if (optind == argc || argc - optind > 2) {
+		fputs(usage, stderr);
+		return EXIT_CONFIGURATION;
+	}
+	if (find_socket(which, path) < 0)
+		return EXIT_RUN_TIME;
+	snprintf(request, sizeof(request), "show %s%s%s", argv[optind], optind + 1 < argc ? " " : "",
+		 optind + 1 < argc ? argv[optind + 1] : "");
+	answer = control_ask(path, request);
+	if (!answer) {
+		fprintf(stderr, "ringway: no answer from %s: %s: is the switch running?\n", path, strerror(errno));
+		return EXIT_RUN_TIME;
+	}
+	ret = print_answer(answer, as_json);
+	json_decref(answer);
+	return ret;
+}

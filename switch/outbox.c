@@ -1,0 +1,23 @@
+#include "switch/outbox.h"
+
+struct outbox *outbox_new(unsigned n_ports)
+{
+	struct outbox *out = calloc(1, sizeof(*out) + n_ports * sizeof(out->to[0]));
+
+	if (!out)
+		return NULL;
+	out->touched = calloc(n_ports, sizeof(out->touched[0]));
+	if (!out->touched) {
+		free(out);
+		return NULL;
+	}
+	return out;
+}
+
+void outbox_free(struct outbox *out)
+{
+	if (!out)
+		return;
+	free(out->touched);
+	free(out);
+}

@@ -1,0 +1,329 @@
+#include "switch/worker.h"
+#include "switch/offload.h"
+
+#include <errno.h>
+#include <rte_cycles.h>
+#include <rte_rcu_qsbr.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	/* How long a worker goes on polling without finding anything: about twice what a sleep and
+	   a wake-up cost. */
+	SPIN_US = 50,
+	CLOCK_HZ = 10, /* how often the seconds of the forwarding database are looked up */
+};
+
+struct worker {
+	struct worker_conf conf;
+	int epoll_fd;
+	int wake_fd;
+	atomic_bool stopping;
+	uint32_t now_s;
+	uint64_t clock_due; /* TSC at which now_s is looked up again */
+	uint64_t counters[WORKER_COUNTER_N];
+	struct port_counters *ports; /* by port id */
+	struct outbox *out;
+	struct offload *offload;
+	uint16_t *to_notify; /* ports that were sent to in this sweep */
+	bool *notifies;	     /* by port id: is in to_notify */
+	unsigned n_to_notify;
+	struct burst burst;
+};
+
+struct worker *worker_new(const struct worker_conf *conf)
+{
+	struct worker *worker = aligned_alloc(64, (sizeof(*worker) + 63) / 64 * 64);
+	struct epoll_event wake = {.events = EPOLLIN | EPOLLET};
+
+	if (!worker)
+		return NULL;
+	memset(worker, 0, sizeof(*worker));
+	worker->conf = *conf;
+	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	worker->ports = calloc(conf->n_ports, sizeof(*worker->ports));
+	worker->out = outbox_new(conf->n_ports);
+	worker->offload = offload_new();
+	worker->to_notify = calloc(conf->n_ports, sizeof(*worker->to_notify));
+	worker->notifies = calloc(conf->n_ports, sizeof(*worker->notifies));
+	if (worker->epoll_fd < 0 || worker->wake_fd < 0 || !worker->ports || !worker->out ||
+	    !worker->offload || !worker->to_notify || !worker->notifies ||
+	    epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->wake_fd, &wake) < 0) {
+		int error = errno;
+
+		worker_free(worker);
+		errno = error;
+		return NULL;
+	}
+	return worker;
+}
+
+void worker_free(struct worker *worker)
+{
+	if (!worker)
+		return;
+	if (worker->epoll_fd >= 0)
+		close(worker->epoll_fd);
+	if (worker->wake_fd >= 0)
+		close(worker->wake_fd);
+	free(worker->ports);
+	outbox_free(worker->out);
+	offload_free(worker->offload);
+	free(worker->to_notify);
+	free(worker->notifies);
+	free(worker);
+}
+
+uint64_t worker_count(const struct worker *worker, enum worker_counter which)
+{
+	return counter_read(&worker->counters[which]);
+}
+
+const struct port_counters *worker_port_counters(const struct worker *worker, uint16_t port)
+{
+	return &worker->ports[port];
+}
+
+/* The one door out for a frame that is not delivered. port is who it is charged to. */
+static void drop(struct worker *worker, uint16_t port, const struct frame *const *frames,
+		 unsigned n, enum drop_reason why)
+{
+	(void)frames;
+	counter_add(&worker->ports[port].drops[why], n);
+}
+
+static uint64_t bytes_of(const struct frame *const *frames, unsigned n)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		bytes += frames[i]->len;
+	return bytes;
+}
+
+static bool holds_for_all(enum drop_reason why)
+{
+	return why == DROP_TX_FULL || why == DROP_LINK_DOWN || why == DROP_QUEUE_BROKEN;
+}
+
+/* Gives frames that the port can take as they are to the port. */
+static void send(struct worker *worker, struct port *port, const struct frame *const *frames,
+		 unsigned n)
+{
+	struct port_counters *counters = &worker->ports[port->id];
+
+	while (n > 0) {
+		enum drop_reason why;
+		unsigned n_sent = port->ops->tx(port, worker->conf.id, frames, n, &why);
+		unsigned n_lost;
+
+		counter_add(&counters->count[COUNT_TX_FRAMES], n_sent);
+		counter_add(&counters->count[COUNT_TX_BYTES], bytes_of(frames, n_sent));
+		if (n_sent == n)
+			break;
+		n_lost = holds_for_all(why) ? n - n_sent : 1;
+		drop(worker, port->id, frames + n_sent, n_lost, why);
+		frames += n_sent + n_lost;
+		n -= n_sent + n_lost;
+	}
+}
+
+/* Completes in software what the port's peer did not negotiate. from is the source's id, for its
+ * count of copies. */
+static void send_completed(struct worker *worker, uint16_t from, struct port *port,
+			   const struct frame *frame)
+{
+	const struct frame *const *completed;
+	unsigned n = offload_complete(worker->offload, frame, port->offloads, &completed);
+
+	counter_add(&worker->ports[port->id].count[COUNT_SEGMENTED], 1);
+	if (n == 0) {
+		drop(worker, port->id, &frame, 1, DROP_NO_OFFLOAD);
+		return;
+	}
+	counter_add(&worker->ports[from].count[COUNT_COPIES], n - 1);
+	for (unsigned done = 0; done < n; done += BURST_MAX)
+		send(worker, port, completed + done, n - done < BURST_MAX ? n - done : BURST_MAX);
+}
+
+static void deliver(struct worker *worker, uint16_t from, struct port *port,
+		    const struct outbox_list *list, uint8_t needs)
+{
+	unsigned sent = 0;
+
+	if (!worker->notifies[port->id]) {
+		worker->notifies[port->id] = true;
+		worker->to_notify[worker->n_to_notify++] = port->id;
+	}
+	for (unsigned i = 0; (needs & ~port->offloads) && i < list->n; i++) {
+		if (!(list->frames[i]->needs & ~port->offloads))
+			continue;
+		send(worker, port, list->frames + sent, i - sent);
+		send_completed(worker, from, port, list->frames[i]);
+		sent = i + 1;
+	}
+	send(worker, port, list->frames + sent, list->n - sent);
+}
+
+static void forward(struct worker *worker, const struct snapshot *snapshot, uint16_t from)
+{
+	struct outbox *out = worker->out;
+	const struct burst *burst = &worker->burst;
+	uint64_t bytes = 0;
+	uint8_t needs = 0;
+
+	bridge_forward(snapshot->bridge_of[from], from, burst, worker->now_s, out);
+	for (unsigned i = 0; i < burst->n; i++) {
+		bytes += burst->frames[i].len;
+		needs |= burst->frames[i].needs;
+	}
+	counter_add(&worker->ports[from].count[COUNT_RX_BYTES], bytes);
+	counter_add(&worker->ports[from].count[COUNT_COPIES], out->n_copies);
+	for (unsigned i = 0; i < out->n_touched; i++)
+		deliver(worker, from, snapshot->ports[out->touched[i]], &out->to[out->touched[i]],
+			needs);
+	for (unsigned why = 0; out->n_dropped && why < DROP_N; why++)
+		if (out->dropped[why].n)
+			drop(worker, from, out->dropped[why].frames, out->dropped[why].n, why);
+	outbox_reset(out);
+}
+
+/* One burst of one queue. Returns how many frames it took. */
+static unsigned poll_queue(struct worker *worker, const struct snapshot *snapshot,
+			   const struct poll *poll)
+{
+	struct port *port = poll->port;
+	struct burst *burst = &worker->burst;
+	struct port_counters *counters = &worker->ports[port->id];
+	unsigned n;
+
+	burst_reset(burst);
+	n = port->ops->rx(port, poll->queue, burst);
+	if (n == 0)
+		return 0;
+	counter_add(&counters->count[COUNT_RX_FRAMES], n);
+	if (burst->n)
+		forward(worker, snapshot, port->id);
+	for (unsigned why = 0; burst->n_refused && why < DROP_N; why++)
+		counter_add(&counters->drops[why], burst->n_dropped[why]);
+	counter_add(&counters->count[COUNT_TX_NOTIFICATIONS],
+		    port->ops->rx_release(port, poll->queue));
+	counter_add(&worker->counters[WORKER_BURSTS], 1);
+	counter_add(&worker->counters[WORKER_FRAMES], n);
+	return n;
+}
+
+unsigned worker_sweep(struct worker *worker, const struct snapshot *snapshot)
+{
+	const struct poll_list *list = &snapshot->polled_by[worker->conf.id];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < list->n; i++)
+		n += poll_queue(worker, snapshot, &list->polls[i]);
+	for (unsigned i = 0; i < worker->n_to_notify; i++) {
+		struct port *port = snapshot->ports[worker->to_notify[i]];
+
+		counter_add(&worker->ports[port->id].count[COUNT_TX_NOTIFICATIONS],
+			    port->ops->notify(port, worker->conf.id));
+		worker->notifies[port->id] = false;
+	}
+	worker->n_to_notify = 0;
+	return n;
+}
+
+static const struct snapshot *newest(const struct worker *worker)
+{
+	/* Pairs with the release of plane's publish. */
+	return atomic_load_explicit(worker->conf.snapshot, memory_order_acquire);
+}
+
+/* Sleeps until a queue has frames or somebody calls worker_wake(), unless there is work already. */
+static void doze(struct worker *worker)
+{
+	const struct poll_list *list = &newest(worker)->polled_by[worker->conf.id];
+	struct epoll_event event;
+	bool work = false;
+
+	for (unsigned i = 0; i < list->n; i++)
+		work |= list->polls[i].port->ops->arm(list->polls[i].port, list->polls[i].queue);
+	if (!work && !atomic_load_explicit(&worker->stopping, memory_order_acquire)) {
+		counter_add(&worker->counters[WORKER_SLEEPS], 1);
+		rte_rcu_qsbr_thread_offline(worker->conf.qsbr, worker->conf.id);
+		/* Edge-triggered: nothing has to be read to make it quiet again. */
+		epoll_wait(worker->epoll_fd, &event, 1, -1);
+		rte_rcu_qsbr_thread_online(worker->conf.qsbr, worker->conf.id);
+		list = &newest(worker)->polled_by[worker->conf.id];
+	}
+	for (unsigned i = 0; i < list->n; i++)
+		list->polls[i].port->ops->disarm(list->polls[i].port, list->polls[i].queue);
+}
+
+static void look_at_clock(struct worker *worker, uint64_t tsc)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	worker->now_s = (uint32_t)now.tv_sec;
+	worker->clock_due = tsc + worker->conf.tsc_hz / CLOCK_HZ;
+}
+
+void worker_run(struct worker *worker)
+{
+	const uint64_t spin = worker->conf.tsc_hz / 1000000 * SPIN_US;
+	struct rte_rcu_qsbr *qsbr = worker->conf.qsbr;
+	uint64_t tsc = rte_rdtsc();
+	uint64_t last_busy = tsc;
+
+	rte_rcu_qsbr_thread_register(qsbr, worker->conf.id);
+	rte_rcu_qsbr_thread_online(qsbr, worker->conf.id);
+	while (!atomic_load_explicit(&worker->stopping, memory_order_relaxed)) {
+		unsigned n = worker_sweep(worker, newest(worker));
+		uint64_t now = rte_rdtsc();
+
+		counter_add(&worker->counters[n ? WORKER_BUSY_CYCLES : WORKER_IDLE_CYCLES],
+			    now - tsc);
+		tsc = now;
+		rte_rcu_qsbr_quiescent(qsbr, worker->conf.id);
+		if (n)
+			last_busy = now;
+		if (now >= worker->clock_due)
+			look_at_clock(worker, now);
+		if (worker->conf.idle == IDLE_ADAPTIVE && now - last_busy > spin) {
+			doze(worker);
+			tsc = last_busy = rte_rdtsc();
+		} else if (n == 0) {
+			rte_pause();
+		}
+	}
+	rte_rcu_qsbr_thread_offline(qsbr, worker->conf.id);
+	rte_rcu_qsbr_thread_unregister(qsbr, worker->conf.id);
+}
+
+void worker_wake(struct worker *worker)
+{
+	/* The counter cannot be full: it takes 2^64 wake-ups. */
+	if (eventfd_write(worker->wake_fd, 1) < 0)
+		return;
+}
+
+void worker_stop(struct worker *worker)
+{
+	atomic_store_explicit(&worker->stopping, true, memory_order_release);
+	worker_wake(worker);
+}
+
+int worker_watch(struct worker *worker, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.fd = fd};
+
+	return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+void worker_unwatch(struct worker *worker, int fd)
+{
+	epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}

@@ -1,0 +1,51 @@
+#include <stdio.h>
+
+#include "clock.h"
+#include "load.h"
+#include "options.h"
+#include "report.h"
+
+static int run_placement(const struct options *options)
+{
+	uint64_t cycles = clock_placement(options->core, options->core_peer);
+
+	if (cycles == 0) {
+		fprintf(stderr,
+			"vgen: placement needs two different cores that this process may use\n");
+		return 1;
+	}
+	return report_write_placement(options, cycles) < 0;
+}
+
+static int run_load(const struct options *options)
+{
+	struct load load;
+	int ret;
+
+	if (options->core >= 0 && clock_pin(options->core) < 0) {
+		fprintf(stderr, "vgen: core %d cannot be had; see nproc\n", options->core);
+		return 1;
+	}
+	ret = load_open(&load, options);
+	if (ret == 0)
+		ret = load_run(&load);
+	if (ret == 0)
+		ret = report_write(&load);
+	load_close(&load);
+	return ret < 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+
+	switch (options_parse(&options, argc, argv)) {
+	case OPTIONS_HELP:
+		return 0;
+	case OPTIONS_BAD:
+		return 2;
+	default:
+		break;
+	}
+	return options.mode == MODE_PLACEMENT ? run_placement(&options) : run_load(&options);
+}

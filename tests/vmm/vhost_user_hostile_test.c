@@ -1,0 +1,411 @@
+/* What the front-end makes of back-ends that lie, stall, refuse or go away. VMM-18, VUP-33 from the
+ * other side. */
+#include "vhost_user_rig.h"
+
+#include <CUnit/Basic.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FEATURE(bit) (1ull << (bit))
+
+enum { SHORT_TIMEOUT_MS = 20 };
+
+static const int fault_errno[] = {
+	[FAULT_CLOSE] = -ECONNRESET,
+	[FAULT_CLOSE_IN_HEADER] = -ECONNRESET,
+	[FAULT_CLOSE_IN_PAYLOAD] = -ECONNRESET,
+	[FAULT_SILENCE] = -ETIMEDOUT,
+	[FAULT_HALF_THEN_QUIET] = -ETIMEDOUT,
+	[FAULT_WRONG_ID] = -EPROTO,
+	[FAULT_SHORT] = -EPROTO,
+	[FAULT_LONG] = -EPROTO,
+	[FAULT_HUGE] = -EPROTO,
+	[FAULT_NOT_A_REPLY] = -EPROTO,
+	[FAULT_VERSION] = -EPROTO,
+	[FAULT_EXTRA_FD] = -EPROTO,
+	[FAULT_MANY_FDS] = -EPROTO,
+	[FAULT_FD_IN_PAYLOAD] = -EPROTO,
+	[FAULT_NACK] = -EREMOTEIO,
+};
+static_assert(sizeof(fault_errno) / sizeof(fault_errno[0]) == FAULT_N, "every fault has a code");
+
+static bool has_answer(const struct scripted_message *message)
+{
+	switch (message->request) {
+	case VHOST_USER_GET_FEATURES:
+	case VHOST_USER_GET_PROTOCOL_FEATURES:
+	case VHOST_USER_GET_QUEUE_NUM:
+	case VHOST_USER_GET_STATUS:
+	case VHOST_USER_GET_VRING_BASE:
+	case VHOST_USER_GET_INFLIGHT_FD:
+		return true;
+	default:
+		return message->flags & VHOST_USER_FLAG_NEED_REPLY;
+	}
+}
+
+/* One life with the fault at one message: the right code, a sentence, no socket and no descriptor
+ * left. */
+static void expect_fault(enum scripted_fault fault, unsigned at, int expected, bool acks)
+{
+	unsigned n_fds = rig_count_fds();
+	struct rig rig;
+	int ret;
+
+	rig_init(&rig);
+	if (!acks)
+		rig.backend.protocol_features &= ~(1ull << VHOST_USER_PROTOCOL_REPLY_ACK);
+	rig.backend.fault = fault;
+	rig.backend.fault_at = at;
+	if (expected == -ETIMEDOUT)
+		rig.vu.timeout_ms = SHORT_TIMEOUT_MS;
+	rig_connect(&rig);
+	ret = rig_whole_life(&rig);
+	if (ret != expected)
+		fprintf(stderr, "fault %d at message %u: %d, not %d (%s)\n", fault, at, ret,
+			expected, rig.vu.error);
+	CU_ASSERT_EQUAL(ret, expected);
+	CU_ASSERT_EQUAL(rig.vu.fd, -1);
+	CU_ASSERT_EQUAL(rig.vu.state, VHOST_USER_CLOSED);
+	CU_ASSERT_TRUE(strlen(rig.vu.error) > 20);
+	rig_disconnect(&rig);
+	rig_fini(&rig);
+	CU_ASSERT_EQUAL(rig_count_fds(), n_fds);
+}
+
+static void learn_the_dialogue(struct rig *rig)
+{
+	rig_init(rig);
+	rig_connect(rig);
+	CU_ASSERT_EQUAL(rig_whole_life(rig), 0);
+	rig_disconnect(rig);
+	rig_fini(rig);
+	CU_ASSERT_TRUE(rig->backend.n_messages > 30);
+}
+
+static void every_answer_is_checked(void)
+{
+	enum scripted_fault fault;
+	struct rig good;
+	unsigned i;
+
+	learn_the_dialogue(&good);
+	for (fault = FAULT_CLOSE; fault < FAULT_NACK; fault++)
+		for (i = 0; i < good.backend.n_messages; i++)
+			if (has_answer(&good.backend.messages[i]))
+				expect_fault(fault, i, fault_errno[fault], true);
+}
+
+static void every_refusal_is_an_error(void)
+{
+	struct rig good;
+	unsigned i, n = 0;
+
+	learn_the_dialogue(&good);
+	for (i = 0; i < good.backend.n_messages; i++)
+		if (good.backend.messages[i].flags & VHOST_USER_FLAG_NEED_REPLY) {
+			expect_fault(FAULT_NACK, i, -EREMOTEIO, true);
+			n++;
+		}
+	CU_ASSERT_TRUE(n > 20);
+}
+
+/* Without acknowledgements a loss shows later, at the next question; but it shows. */
+static void back_end_may_go_away_at_any_message(void)
+{
+	struct rig good;
+	unsigned i;
+
+	learn_the_dialogue(&good);
+	for (i = 0; i + 1 < good.backend.n_messages; i++)
+		expect_fault(FAULT_CLOSE, i, -ECONNRESET, true);
+	/* The last request of all, SET_STATUS 0, has no answer then, so its loss does not matter.
+	 */
+	for (i = 0; i + 1 < good.backend.n_messages; i++)
+		expect_fault(FAULT_CLOSE, i, -ECONNRESET, false);
+}
+
+static void back_end_that_does_not_read_is_given_up(void)
+{
+	static const char junk[4096];
+	struct vhost_user vu;
+	int ends[2];
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	while (send(ends[0], junk, sizeof(junk), MSG_DONTWAIT) > 0)
+		;
+	vhost_user_init(&vu);
+	vu.timeout_ms = SHORT_TIMEOUT_MS;
+	CU_ASSERT_EQUAL(vhost_user_adopt(&vu, ends[0]), 0);
+	CU_ASSERT_EQUAL(vhost_user_handshake(&vu, 0), -ETIMEDOUT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(vu.error, "SET_OWNER"));
+	vhost_user_fini(&vu);
+	close(ends[1]);
+}
+
+static void back_end_without_version_1_is_refused(void)
+{
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.backend.features &= ~FEATURE(VIRTIO_F_VERSION_1);
+	rig_connect(&rig);
+	CU_ASSERT_EQUAL(vhost_user_handshake(&rig.vu, 0), -ENOTSUP);
+	CU_ASSERT_EQUAL(rig.vu.bits_missing, FEATURE(VIRTIO_F_VERSION_1));
+	CU_ASSERT_PTR_NOT_NULL(strstr(rig.vu.error, "VERSION_1"));
+	CU_ASSERT_EQUAL(rig.vu.state, VHOST_USER_CLOSED);
+	rig_disconnect(&rig);
+	rig_fini(&rig);
+}
+
+static void back_end_that_lacks_what_the_guest_uses_cannot_carry_on(void)
+{
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.backend.features &= ~FEATURE(VIRTIO_NET_F_MRG_RXBUF);
+	rig_connect(&rig);
+	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, &rig.dev), -EINVAL);
+	CU_ASSERT_EQUAL(vhost_user_handshake(&rig.vu, 0), 0);
+	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, &rig.dev), -ENOTSUP);
+	CU_ASSERT_EQUAL(rig.vu.bits_missing, FEATURE(VIRTIO_NET_F_MRG_RXBUF));
+	CU_ASSERT_PTR_NOT_NULL(strstr(rig.vu.error, "MRG_RXBUF"));
+	CU_ASSERT_EQUAL(rig.vu.state, VHOST_USER_READY);
+	CU_ASSERT_EQUAL(vhost_user_start(&rig.vu, &rig.dev), -ENOTSUP);
+	CU_ASSERT_EQUAL(rig.vu.state, VHOST_USER_CLOSED);
+	rig_disconnect(&rig);
+	CU_ASSERT_EQUAL(rig.backend.n_messages, 5);
+	rig_fini(&rig);
+}
+
+static void back_end_with_too_few_queues_cannot_carry_on(void)
+{
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.backend.n_queues = 3;
+	rig_connect(&rig);
+	CU_ASSERT_EQUAL(vhost_user_handshake(&rig.vu, 0), 0);
+	CU_ASSERT_EQUAL(rig.vu.max_queues, 2);
+	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, &rig.dev), -ENOTSUP);
+	rig.dev.n_queues = 2;
+	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, &rig.dev), 0);
+	rig_disconnect(&rig);
+	rig_fini(&rig);
+}
+
+static void packed_rings_survive_a_back_end_only_with_an_inflight_region(void)
+{
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.dev.features |= FEATURE(VIRTIO_F_RING_PACKED);
+	rig.backend.protocol_features &= ~(1ull << VHOST_USER_PROTOCOL_INFLIGHT_SHMFD);
+	rig_connect(&rig);
+	CU_ASSERT_EQUAL(vhost_user_handshake(&rig.vu, 0), 0);
+	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, &rig.dev), -ENOTSUP);
+	CU_ASSERT_EQUAL(vhost_user_start(&rig.vu, &rig.dev), 0);
+	rig_disconnect(&rig);
+	rig_fini(&rig);
+}
+
+static void queue_counts_are_taken_with_a_grain_of_salt(void)
+{
+	static const struct {
+		uint64_t told;
+		int ret;
+		unsigned max_queues;
+	} cases[] = {{0, -EPROTO, 2}, {1, -EPROTO, 2},	    {2, 0, 2},		 {7, 0, 6},
+		     {300, 0, 256},   {UINT64_MAX, 0, 256}, {1ull << 32, 0, 256}};
+	unsigned i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rig rig;
+
+		rig_init(&rig);
+		rig.backend.n_queues = cases[i].told;
+		rig_connect(&rig);
+		CU_ASSERT_EQUAL(vhost_user_handshake(&rig.vu, 0), cases[i].ret);
+		CU_ASSERT_EQUAL(rig.vu.max_queues, cases[i].max_queues);
+		rig_disconnect(&rig);
+		rig_fini(&rig);
+	}
+}
+
+static void features_ok_taken_back_is_a_refusal(void)
+{
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.backend.status_mask = 0xff & ~VIRTIO_CONFIG_S_FEATURES_OK;
+	rig_connect(&rig);
+	CU_ASSERT_EQUAL(rig_whole_life(&rig), -EREMOTEIO);
+	rig_disconnect(&rig);
+	rig_fini(&rig);
+}
+
+static void base_of_another_queue_is_not_taken(void)
+{
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.backend.wrong_vring = true;
+	rig_connect(&rig);
+	CU_ASSERT_EQUAL(rig_whole_life(&rig), -EPROTO);
+	CU_ASSERT_EQUAL(rig.queues[0].base, 0);
+	rig_disconnect(&rig);
+	rig_fini(&rig);
+}
+
+static void inflight_answer_without_memory_is_an_error(void)
+{
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.backend.no_inflight = true;
+	rig_connect(&rig);
+	CU_ASSERT_EQUAL(rig_whole_life(&rig), -EPROTO);
+	rig_disconnect(&rig);
+	rig_fini(&rig);
+}
+
+typedef void spoil_fn(struct rig *rig);
+
+static void size_zero(struct rig *rig)
+{
+	rig->queues[1].size = 0;
+}
+static void size_odd(struct rig *rig)
+{
+	rig->queues[1].size = 257;
+}
+/* Only packed rings can have such a size at all. */
+static void size_huge(struct rig *rig)
+{
+	rig->dev.features |= FEATURE(VIRTIO_F_RING_PACKED);
+	rig->region.len = 16 << 20;
+	rig->queues[1].size = 32769;
+}
+
+static void desc_below(struct rig *rig)
+{
+	rig->queues[1].desc = rig->region.va - 16;
+}
+static void desc_wraps(struct rig *rig)
+{
+	rig->queues[1].desc = UINT64_MAX - 15;
+}
+static void used_over_the_end(struct rig *rig)
+{
+	rig->queues[1].used = rig->region.va + RIG_MEMORY_LEN - 4;
+}
+static void desc_misaligned(struct rig *rig)
+{
+	rig->queues[1].desc += 8;
+}
+static void avail_misaligned(struct rig *rig)
+{
+	rig->queues[1].avail += 1;
+}
+static void used_misaligned(struct rig *rig)
+{
+	rig->queues[1].used += 2;
+}
+static void no_memory(struct rig *rig)
+{
+	rig->dev.n_regions = 0;
+}
+static void much_memory(struct rig *rig)
+{
+	rig->dev.n_regions = 9;
+}
+static void no_queues(struct rig *rig)
+{
+	rig->dev.n_queues = 0;
+}
+static void odd_queues(struct rig *rig)
+{
+	rig->dev.n_queues = 3;
+}
+
+static void unsound_devices_are_not_told_to_the_back_end(void)
+{
+	static spoil_fn *const spoils[] = {
+		size_zero,	   size_odd,	    size_huge,	      desc_below,      desc_wraps,
+		used_over_the_end, desc_misaligned, avail_misaligned, used_misaligned, no_memory,
+		much_memory,	   no_queues,	    odd_queues,
+	};
+	unsigned i;
+
+	for (i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++) {
+		struct rig rig;
+
+		rig_init(&rig);
+		rig_connect(&rig);
+		CU_ASSERT_EQUAL(vhost_user_handshake(&rig.vu, 0), 0);
+		spoils[i](&rig);
+		CU_ASSERT_EQUAL(vhost_user_start(&rig.vu, &rig.dev), -EINVAL);
+		CU_ASSERT_EQUAL(rig.vu.state, VHOST_USER_READY);
+		rig_disconnect(&rig);
+		CU_ASSERT_EQUAL(rig.backend.n_messages, 5);
+		rig_fini(&rig);
+	}
+}
+
+static void packed_rings_may_have_any_size(void)
+{
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.dev.features |= FEATURE(VIRTIO_F_RING_PACKED);
+	rig.queues[0].size = 255;
+	rig.queues[0].base = VHOST_USER_PACKED_BASE;
+	rig_connect(&rig);
+	CU_ASSERT_EQUAL(rig_whole_life(&rig), 0);
+	rig_disconnect(&rig);
+	rig_fini(&rig);
+}
+
+#define TEST(name)                                                                                 \
+	{                                                                                          \
+#name, name                                                                        \
+	}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		TEST(every_answer_is_checked),
+		TEST(every_refusal_is_an_error),
+		TEST(back_end_may_go_away_at_any_message),
+		TEST(back_end_that_does_not_read_is_given_up),
+		TEST(back_end_without_version_1_is_refused),
+		TEST(back_end_that_lacks_what_the_guest_uses_cannot_carry_on),
+		TEST(back_end_with_too_few_queues_cannot_carry_on),
+		TEST(packed_rings_survive_a_back_end_only_with_an_inflight_region),
+		TEST(queue_counts_are_taken_with_a_grain_of_salt),
+		TEST(features_ok_taken_back_is_a_refusal),
+		TEST(base_of_another_queue_is_not_taken),
+		TEST(inflight_answer_without_memory_is_an_error),
+		TEST(unsound_devices_are_not_told_to_the_back_end),
+		TEST(packed_rings_may_have_any_size),
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {{.pName = "hostile vhost-user back-ends", .pTests = tests},
+				 CU_SUITE_INFO_NULL};
+	bool ok;
+
+	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
+		return 1;
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	ok = CU_get_number_of_tests_run() > 0 && CU_get_number_of_failures() == 0;
+	CU_cleanup_registry();
+	return ok ? 0 : 1;
+}
