@@ -159,7 +159,8 @@ static void start(void *device)
 		.command = command,
 		.ctx = net};
 	if (virtio_net_data_queues(net) == 0) {
-		say("%s: the driver has enabled no pair of queues; no frames will pass", net->name);
+		virtio_pci_complain(
+			&net->vp, "the driver has enabled no pair of queues; no frames will pass");
 		return;
 	}
 	net->running = true;

@@ -61,6 +61,7 @@ inner_initrd() {
         drivers/net/virtio_net drivers/acpi/button drivers/input/evdev; do
         cp "$modules/$module.ko" "$tree/modules/"
     done
+    "${CC:-cc}" -O2 -static -o "$tree/bin/port_write" "$source_dir/tests/live/port_write.c"
     cp "$source_dir/tests/live/nested_inner_init.sh" "$tree/init"
     chmod +x "$tree/init"
     pack "$tree" "$1"

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Scenario: one stock kernel without a NIC reaches its init, with one and two CPUs; every way to end has its exit code.
 failed=0
 

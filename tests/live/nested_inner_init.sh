@@ -10,20 +10,21 @@ for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev vir
     insmod /modules/$module.ko
 done
 word() { tr ' ' '\n' </proc/cmdline | sed -n "s/^$1=//p"; }
-echo "INNER UP cpus=$(nproc) nics=$(ls /sys/class/net | grep -c eth)"
+echo "INNER UP cpus=$(nproc) nics=$(ip -o link | grep -c 'eth[0-9]')"
 dmesg | grep -iE 'acpi (bios )?(error|warning|exception)|tsc: unable|nobody cared' && echo "INNER COMPLAINS"
 if [ -n "$(word ip)" ]; then
     ip addr add "$(word ip)/24" dev eth0
     ip link set eth0 up
     echo "INNER ADDRESS $(word ip) mac $(cat /sys/class/net/eth0/address)"
 fi
-printf '\1' | dd of=/dev/port bs=1 conv=notrunc seek=$((0x6f1)) 2>/dev/null
+port_write $((0x6f1)) 1 # ready
 if [ -n "$(word ping)" ]; then
-    for try in 1 2 3 4 5 6 7 8 9 10; do ping -c 1 -W 2 "$(word ping)" >/dev/null && break; done
+    tries=0
+    while [ $tries -lt 15 ] && ! ping -c 1 -W 2 "$(word ping)" >/dev/null; do tries=$((tries + 1)); done
     ping -c 5 -W 2 "$(word ping)" | sed 's/^/INNER /'
 fi
 if [ -n "$(word exit)" ]; then
-    printf "\\$(printf %03o "$(word exit)")" | dd of=/dev/port bs=1 conv=notrunc seek=$((0x6f0)) 2>/dev/null
+    port_write $((0x6f0)) "$(word exit)"
 fi
 if grep -qw wait /proc/cmdline; then
     # A key press of the power button is 24 bytes; the type of event does not matter here.
