@@ -225,7 +225,7 @@ static void initrd_stays_below_what_the_kernel_can_reach(void)
 	rig.source.initrd = (struct boot_file){initrd, sizeof(initrd), "initrd"};
 	CU_ASSERT_EQUAL(load(&rig), 0);
 	CU_ASSERT_EQUAL(rig.plan.initrd_start, (40 << 20) - LAYOUT_PAGE);
-	hdr.initrd_addr_max = 0;
+	hdr.initrd_addr_max = LAYOUT_KERNEL; /* below where the kernel ends */
 	set_header(&rig, &hdr);
 	CU_ASSERT_EQUAL(load(&rig), -ENOSPC);
 	rig_close(&rig);
@@ -304,12 +304,12 @@ static void make_elf(struct rig *rig)
 			    {.p_type = PT_NOTE, .p_offset = ELF_NOTE, .p_filesz = 64}};
 	struct {
 		Elf32_Nhdr other;
-		char other_name[8];
+		char other_name[4];
 		uint32_t other_desc;
 		Elf32_Nhdr pvh;
 		char name[4];
 		uint64_t entry;
-	} __attribute__((packed)) notes = {{5, 4, 1}, "GNU!", 7, {4, 8, 18}, "Xen", 0x200010};
+	} __attribute__((packed)) notes = {{4, 4, 1}, "Xen", 7, {4, 8, 18}, "Xen", 0x200010};
 
 	memset(rig->image, 0x90, ELF_LEN);
 	memcpy(rig->image, &eh, sizeof(eh));
@@ -406,7 +406,9 @@ static void elf_notes_of_any_length_end_the_walk(void)
 
 	rig_open(&rig, RAM_LEN);
 	for (uint32_t len = 0; len < 64; len++) {
-		Elf32_Nhdr note = {.n_namesz = len * 0x05555555u, .n_descsz = ~len, .n_type = 18};
+		Elf32_Nhdr note = {.n_namesz = len % 2 ? 4 : len * 0x05555555u,
+				   .n_descsz = ~len,
+				   .n_type = 18};
 
 		make_elf(&rig);
 		segment_of(&rig, 1)->p_offset = ELF_LEN - len;

@@ -18,6 +18,7 @@ enum {
 	COMMAND = 0x100000, /* guest-physical */
 	ACK = 0x110000,
 	INDIRECT = 0x120000,
+	SOUND = 0x130000, /* a table that is right */
 	NO_ANSWER = 0x55,
 };
 
@@ -189,19 +190,23 @@ static void malformed_chains_are_refused_and_given_back(void)
 		{{COMMAND, 0x10000, N, 1}, {ACK, 1, W, 0}},    /* longer than any command */
 		{{ACK, 1, W | N, 1}, {COMMAND, 3, 0, 0}},      /* writable first */
 		{{COMMAND, 3, 0, 0}, {0, 0, 0, 0}},	       /* nowhere to answer */
-		{{INDIRECT, 15, I, 0}, {0, 0, 0, 0}},	       /* no whole descriptor */
+		{{SOUND, 33, I, 0}, {0, 0, 0, 0}},	       /* no whole descriptor */
 		{{INDIRECT, 0, I, 0}, {0, 0, 0, 0}},	       /* none at all */
-		{{INDIRECT, 16, I | N, 1}, {ACK, 1, W, 0}},    /* indirect and chained */
-		{{INDIRECT, 16 * 65, I, 0}, {0, 0, 0, 0}},     /* longer than the ring */
+		{{SOUND, 32, I | N, 1}, {ACK, 1, W, 0}},       /* indirect and chained */
+		{{SOUND, 16 * 65, I, 0}, {0, 0, 0, 0}},	       /* longer than the ring */
 		{{INDIRECT, 16, I, 0}, {0, 0, 0, 0}},	       /* indirect in indirect */
 		{{RIG_RAM, 16, I, 0}, {0, 0, 0, 0}},	       /* table outside of RAM */
 	};
+	struct vring_desc *table;
 	struct driver d;
 
 	driver_open(&d, 1, FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC));
 	memcpy(at(&d, INDIRECT), &(struct vring_desc){INDIRECT, 16, I, 0},
 	       sizeof(struct vring_desc));
-	memcpy(at(&d, COMMAND), "\4\0\1", 3);
+	memcpy(at(&d, COMMAND), "\0\0\1", 3); /* right in itself */
+	table = at(&d, SOUND);
+	table[0] = (struct vring_desc){COMMAND, 3, N, 1};
+	table[1] = (struct vring_desc){ACK, 1, W, 0};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint8_t *ack = at(&d, ACK);
 
