@@ -54,7 +54,8 @@ static int open_signals(void)
 
 static int open_ticks(void)
 {
-	const struct itimerspec every_second = {.it_interval = {.tv_sec = 1}, .it_value = {.tv_sec = 1}};
+	const struct itimerspec every_second = {.it_interval = {.tv_sec = 1},
+						.it_value = {.tv_sec = 1}};
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
 	if (fd >= 0)

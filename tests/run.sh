@@ -7,7 +7,7 @@
 # Builds: build (gcc, all suites), build-clang, build-asan, build-tsan (suite `threads`). A test that was
 # skipped counts as failed: it has shown nothing. The exit code is 0 only if nothing failed.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 suites=("$@")
 reports=()
