@@ -25,6 +25,8 @@ guests    kmod                     finds the modules that a guest needs
 guests    ca-certificates
 tests     clang                    the second compiler
 tests     clang-format             the format is law
+tests     cppcheck                 static checks
+tests     shellcheck               the same for shell scripts
 tests     python3                  the harness of the live tests
 tests     git
 tests     dpdk-dev                 dpdk-testpmd, a guest that is no VM

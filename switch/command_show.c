@@ -67,8 +67,7 @@ static void print_ports(const json_t *list)
 
 	printf("%-16s %-16s %-4s %14s %14s %12s %12s  %s\n", "PORT", "BRIDGE", "LINK", "RX FRAMES",
 	       "TX FRAMES", "RX NOTIF", "TX NOTIF", "DROPS");
-	json_array_foreach(list, i, port)
-	{
+	json_array_foreach (list, i, port) {
 		unsigned n = 0;
 
 		printf("%-16s %-16s %-4s %14lld %14lld %12lld %12lld  ", text(port, "name"),
@@ -76,10 +75,10 @@ static void print_ports(const json_t *list)
 		       (long long)number(port, "rx_frames"), (long long)number(port, "tx_frames"),
 		       (long long)number(port, "rx_notifications"),
 		       (long long)number(port, "tx_notifications"));
-		json_object_foreach(json_object_get(port, "drops"), why,
-				    count) if (json_integer_value(count))
-			printf("%s%s=%lld", n++ ? " " : "", why,
-			       (long long)json_integer_value(count));
+		json_object_foreach (json_object_get(port, "drops"), why, count)
+			if (json_integer_value(count))
+				printf("%s%s=%lld", n++ ? " " : "", why,
+				       (long long)json_integer_value(count));
 		printf("%s\n", n ? "" : "-");
 	}
 }
@@ -90,7 +89,7 @@ static void print_fdb(const json_t *list)
 	size_t i;
 
 	printf("%-16s %4s  %-17s  %-16s %s\n", "BRIDGE", "VLAN", "MAC", "PORT", "AGE");
-	json_array_foreach(list, i, entry)
+	json_array_foreach (list, i, entry)
 		printf("%-16s %4lld  %-17s  %-16s %lld s\n", text(entry, "bridge"),
 		       (long long)number(entry, "vlan"), text(entry, "mac"), text(entry, "port"),
 		       (long long)number(entry, "age_s"));
@@ -103,8 +102,7 @@ static void print_workers(const json_t *list)
 
 	printf("%-6s %-4s %14s %14s %8s %12s %8s %10s\n", "WORKER", "CORE", "FRAMES", "BURSTS",
 	       "A BURST", "CYCLES/FRAME", "BUSY", "SLEEPS");
-	json_array_foreach(list, i, worker)
-	{
+	json_array_foreach (list, i, worker) {
 		double frames = (double)number(worker, "frames");
 		double bursts = (double)number(worker, "bursts");
 		double busy = (double)number(worker, "busy_cycles");
@@ -124,8 +122,9 @@ static void print_lines(const json_t *list)
 	const json_t *line;
 	size_t i;
 
-	json_array_foreach(list, i, line) printf("%s%s\n", json_string_value(line),
-						 i + 1 < json_array_size(list) ? " \\" : "");
+	json_array_foreach (list, i, line)
+		printf("%s%s\n", json_string_value(line),
+		       i + 1 < json_array_size(list) ? " \\" : "");
 }
 
 /* How the answer with that key is printed for a person. */
