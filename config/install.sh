@@ -29,6 +29,7 @@ tests     shellcheck               the same for shell scripts
 tests     python3                  the harness of the live tests
 tests     git
 tests     dpdk-dev                 dpdk-testpmd, a guest that is no VM
+tests     openvswitch-switch       the oracle of bridges: ovs-vswitchd as a plain process
 tests     util-linux               setpriv
 '
 
