@@ -16,6 +16,9 @@
 
 struct port;
 
+/* In place of a drop reason where tx() says so. */
+#define PORT_BUSY DROP_N
+
 struct port_ops {
 	/* Describes up to BURST_MAX frames where they lie, in an empty burst. Returns how many
 	 * buffers of the source it took: burst->n + burst->n_refused; 0 when there is nothing. What
@@ -28,8 +31,10 @@ struct port_ops {
 
 	/* Delivers the first k of n frames, in order, and returns k. When k < n, *why says why
 	 * frames[k] was refused: DROP_TX_FULL, DROP_LINK_DOWN and DROP_QUEUE_BROKEN hold for all
-	 * that follow too, any other for that frame only. queue is any number; the port maps it
-	 * onto the queues it has. Delivered frames are seen by the peer after notify(). */
+	 * that follow too, any other for that frame only; PORT_BUSY is no refusal, but says that
+	 * another worker is sending there right now and that the caller had better do something
+	 * else first. queue is any number; the port maps it onto the queues it has. Delivered
+	 * frames are seen by the peer after notify(). */
 	unsigned (*tx)(struct port *port, unsigned queue, const struct frame *const *frames,
 		       unsigned n, enum drop_reason *why);
 

@@ -80,7 +80,10 @@ unsigned vhost_data_tx(struct port *port, unsigned queue, const struct frame *co
 	*why = DROP_LINK_DOWN;
 	if (!to)
 		return 0;
-	rte_spinlock_lock(&to->lock);
+	if (!rte_spinlock_trylock(&to->lock)) {
+		*why = PORT_BUSY;
+		return 0;
+	}
 	n_sent = vring_tx(&to->vring, frames, n_fit, why);
 	rte_spinlock_unlock(&to->lock);
 	if (n_sent == n_fit && n_fit < n)

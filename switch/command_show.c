@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The control socket that -s NAME or -s SOCKET means; without -s that of the one switch that there is. */
+/* The control socket that -s NAME or -s SOCKET means; without -s that of the one switch that there
+ * is. */
 static int find_socket(const char *which, char path[PATH_MAX])
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -26,7 +27,8 @@ static int find_socket(const char *which, char path[PATH_MAX])
 	snprintf(pattern, sizeof(pattern), "/run/ringway/%s/control.sock", which ? which : "*");
 	glob(pattern, 0, NULL, &found);
 	if (runtime) {
-		snprintf(pattern, sizeof(pattern), "%s/ringway/%s/control.sock", runtime, which ? which : "*");
+		snprintf(pattern, sizeof(pattern), "%s/ringway/%s/control.sock", runtime,
+			 which ? which : "*");
 		glob(pattern, found.gl_pathc ? GLOB_APPEND : 0, NULL, &found);
 	}
 	if (found.gl_pathc == 1) {
@@ -34,7 +36,8 @@ static int find_socket(const char *which, char path[PATH_MAX])
 		ret = 0;
 	} else if (found.gl_pathc == 0) {
 		fprintf(stderr,
-			"ringway: no running switch%s%s found: start one with `ringway run FILE`, or name its control "
+			"ringway: no running switch%s%s found: start one with `ringway run FILE`, "
+			"or name its control "
 			"socket with -s SOCKET\n",
 			which ? " named " : "", which ? which : "");
 	} else {
@@ -62,17 +65,20 @@ static void print_ports(const json_t *list)
 	const char *why;
 	size_t i;
 
-	printf("%-16s %-16s %-4s %14s %14s %12s %12s  %s\n", "PORT", "BRIDGE", "LINK", "RX FRAMES", "TX FRAMES",
-	       "RX NOTIF", "TX NOTIF", "DROPS");
+	printf("%-16s %-16s %-4s %14s %14s %12s %12s  %s\n", "PORT", "BRIDGE", "LINK", "RX FRAMES",
+	       "TX FRAMES", "RX NOTIF", "TX NOTIF", "DROPS");
 	json_array_foreach (list, i, port) {
 		unsigned n = 0;
 
-		printf("%-16s %-16s %-4s %14lld %14lld %12lld %12lld  ", text(port, "name"), text(port, "bridge"),
-		       text(port, "link"), (long long)number(port, "rx_frames"), (long long)number(port, "tx_frames"),
-		       (long long)number(port, "rx_notifications"), (long long)number(port, "tx_notifications"));
+		printf("%-16s %-16s %-4s %14lld %14lld %12lld %12lld  ", text(port, "name"),
+		       text(port, "bridge"), text(port, "link"),
+		       (long long)number(port, "rx_frames"), (long long)number(port, "tx_frames"),
+		       (long long)number(port, "rx_notifications"),
+		       (long long)number(port, "tx_notifications"));
 		json_object_foreach (json_object_get(port, "drops"), why, count)
 			if (json_integer_value(count))
-				printf("%s%s=%lld", n++ ? " " : "", why, (long long)json_integer_value(count));
+				printf("%s%s=%lld", n++ ? " " : "", why,
+				       (long long)json_integer_value(count));
 		printf("%s\n", n ? "" : "-");
 	}
 }
@@ -84,8 +90,9 @@ static void print_fdb(const json_t *list)
 
 	printf("%-16s %4s  %-17s  %-16s %s\n", "BRIDGE", "VLAN", "MAC", "PORT", "AGE");
 	json_array_foreach (list, i, entry)
-		printf("%-16s %4lld  %-17s  %-16s %lld s\n", text(entry, "bridge"), (long long)number(entry, "vlan"),
-		       text(entry, "mac"), text(entry, "port"), (long long)number(entry, "age_s"));
+		printf("%-16s %4lld  %-17s  %-16s %lld s\n", text(entry, "bridge"),
+		       (long long)number(entry, "vlan"), text(entry, "mac"), text(entry, "port"),
+		       (long long)number(entry, "age_s"));
 }
 
 static void print_workers(const json_t *list)
@@ -93,8 +100,8 @@ static void print_workers(const json_t *list)
 	const json_t *worker;
 	size_t i;
 
-	printf("%-6s %-4s %14s %14s %8s %12s %8s %10s\n", "WORKER", "CORE", "FRAMES", "BURSTS", "A BURST",
-	       "CYCLES/FRAME", "BUSY", "SLEEPS");
+	printf("%-6s %-4s %14s %14s %8s %12s %8s %10s\n", "WORKER", "CORE", "FRAMES", "BURSTS",
+	       "A BURST", "CYCLES/FRAME", "BUSY", "SLEEPS");
 	json_array_foreach (list, i, worker) {
 		double frames = (double)number(worker, "frames");
 		double bursts = (double)number(worker, "bursts");
@@ -104,9 +111,9 @@ static void print_workers(const json_t *list)
 
 		if (json_is_integer(json_object_get(worker, "core")))
 			snprintf(core, sizeof(core), "%lld", (long long)number(worker, "core"));
-		printf("%-6zu %-4s %14.0f %14.0f %8.1f %12.0f %7.1f%% %10lld\n", i, core, frames, bursts,
-		       bursts > 0 ? frames / bursts : 0, frames > 0 ? busy / frames : 0, all > 0 ? 100 * busy / all : 0,
-		       (long long)number(worker, "sleeps"));
+		printf("%-6zu %-4s %14.0f %14.0f %8.1f %12.0f %7.1f%% %10lld\n", i, core, frames,
+		       bursts, bursts > 0 ? frames / bursts : 0, frames > 0 ? busy / frames : 0,
+		       all > 0 ? 100 * busy / all : 0, (long long)number(worker, "sleeps"));
 	}
 }
 
@@ -116,7 +123,8 @@ static void print_lines(const json_t *list)
 	size_t i;
 
 	json_array_foreach (list, i, line)
-		printf("%s%s\n", json_string_value(line), i + 1 < json_array_size(list) ? " \\" : "");
+		printf("%s%s\n", json_string_value(line),
+		       i + 1 < json_array_size(list) ? " \\" : "");
 }
 
 /* How the answer with that key is printed for a person. */
@@ -190,11 +198,12 @@ int command_show(int argc, char **argv)
 	}
 	if (find_socket(which, path) < 0)
 		return EXIT_RUN_TIME;
-	snprintf(request, sizeof(request), "show %s%s%s", argv[optind], optind + 1 < argc ? " " : "",
-		 optind + 1 < argc ? argv[optind + 1] : "");
+	snprintf(request, sizeof(request), "show %s%s%s", argv[optind],
+		 optind + 1 < argc ? " " : "", optind + 1 < argc ? argv[optind + 1] : "");
 	answer = control_ask(path, request);
 	if (!answer) {
-		fprintf(stderr, "ringway: no answer from %s: %s: is the switch running?\n", path, strerror(errno));
+		fprintf(stderr, "ringway: no answer from %s: %s: is the switch running?\n", path,
+			strerror(errno));
 		return EXIT_RUN_TIME;
 	}
 	ret = print_answer(answer, as_json);

@@ -14,6 +14,7 @@
 struct outbox_list {
 	const struct frame *frames[BURST_MAX];
 	unsigned n;
+	unsigned n_done; /* from the first: delivered or dropped */
 };
 
 struct outbox {
@@ -50,8 +51,10 @@ static inline void outbox_drop(struct outbox *out, const struct frame *frame, en
 /* Forgets every frame; for the next burst. */
 static inline void outbox_reset(struct outbox *out)
 {
-	for (unsigned i = 0; i < out->n_touched; i++)
+	for (unsigned i = 0; i < out->n_touched; i++) {
 		out->to[out->touched[i]].n = 0;
+		out->to[out->touched[i]].n_done = 0;
+	}
 	out->n_touched = 0;
 	out->n_copies = 0;
 	if (out->n_dropped) {

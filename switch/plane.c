@@ -340,7 +340,14 @@ struct port_counters plane_port_counters(const struct plane *plane, unsigned por
 
 uint64_t plane_port_kicks(struct plane *plane, unsigned port)
 {
-	plane->n_kicks[port] += plane->ports[port]->ops->kicks(plane->ports[port]);
+	uint64_t n = plane->ports[port]->ops->kicks(plane->ports[port]);
+
+	/* Counting took the kicks out of their descriptor, and epoll does not return one that is
+	 * empty by the time it looks: a worker that one of them should have woken up would sleep
+	 * on. */
+	if (n)
+		wake_all(plane);
+	plane->n_kicks[port] += n;
 	return plane->n_kicks[port];
 }
 

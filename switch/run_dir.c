@@ -30,7 +30,8 @@ int run_dir_claim(const char *path)
 	int fd;
 
 	if (ret < 0) {
-		log_event(LOG_ERROR, "run-dir %s: cannot be made: %s: choose another with run-dir =", path,
+		log_event(LOG_ERROR,
+			  "run-dir %s: cannot be made: %s: choose another with run-dir =", path,
 			  strerror(-ret));
 		return ret;
 	}
@@ -42,7 +43,9 @@ int run_dir_claim(const char *path)
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		ret = -errno;
-		log_event(LOG_ERROR, "run-dir %s: another switch is running there: stop it, or choose another name or run-dir",
+		log_event(LOG_ERROR,
+			  "run-dir %s: another switch is running there: stop it, or choose another "
+			  "name or run-dir",
 			  path);
 		close(fd);
 		return ret;

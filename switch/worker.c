@@ -110,30 +110,35 @@ static bool holds_for_all(enum drop_reason why)
 	return why == DROP_TX_FULL || why == DROP_LINK_DOWN || why == DROP_QUEUE_BROKEN;
 }
 
-/* Gives frames that the port can take as they are to the port. */
-static void send(struct worker *worker, struct port *port, const struct frame *const *frames,
-		 unsigned n)
+/* Gives frames that the port can take as they are to the port. Returns how many of them are dealt
+ * with: all, unless the port is busy. */
+static unsigned send(struct worker *worker, struct port *port, const struct frame *const *frames,
+		     unsigned n)
 {
 	struct port_counters *counters = &worker->ports[port->id];
+	unsigned done = 0;
 
-	while (n > 0) {
+	while (done < n) {
 		enum drop_reason why;
-		unsigned n_sent = port->ops->tx(port, worker->conf.id, frames, n, &why);
+		unsigned n_sent =
+			port->ops->tx(port, worker->conf.id, frames + done, n - done, &why);
 		unsigned n_lost;
 
 		counter_add(&counters->count[COUNT_TX_FRAMES], n_sent);
-		counter_add(&counters->count[COUNT_TX_BYTES], bytes_of(frames, n_sent));
-		if (n_sent == n)
+		counter_add(&counters->count[COUNT_TX_BYTES], bytes_of(frames + done, n_sent));
+		done += n_sent;
+		if (done == n || why == PORT_BUSY)
 			break;
-		n_lost = holds_for_all(why) ? n - n_sent : 1;
-		drop(worker, port->id, frames + n_sent, n_lost, why);
-		frames += n_sent + n_lost;
-		n -= n_sent + n_lost;
+		n_lost = holds_for_all(why) ? n - done : 1;
+		drop(worker, port->id, frames + done, n_lost, why);
+		done += n_lost;
 	}
+	return done;
 }
 
 /* Completes in software what the port's peer did not negotiate. from is the source's id, for its
- * count of copies. */
+ * count of copies. What comes out lies in the one scratch memory, so a busy port is waited for: no
+ * longer than another worker needs for one burst. */
 static void send_completed(struct worker *worker, uint16_t from, struct port *port,
 			   const struct frame *frame)
 {
@@ -146,27 +151,55 @@ static void send_completed(struct worker *worker, uint16_t from, struct port *po
 		return;
 	}
 	counter_add(&worker->ports[from].count[COUNT_COPIES], n - 1);
-	for (unsigned done = 0; done < n; done += BURST_MAX)
-		send(worker, port, completed + done, n - done < BURST_MAX ? n - done : BURST_MAX);
+	for (unsigned done = 0; done < n;) {
+		unsigned n_now = n - done < BURST_MAX ? n - done : BURST_MAX;
+		unsigned n_sent = send(worker, port, completed + done, n_now);
+
+		if (n_sent < n_now)
+			rte_pause();
+		done += n_sent;
+	}
 }
 
-static void deliver(struct worker *worker, uint16_t from, struct port *port,
-		    const struct outbox_list *list, uint8_t needs)
+/* Sends what is left of the list. False: the port is busy, and something is still left. */
+static bool deliver(struct worker *worker, uint16_t from, struct port *port,
+		    struct outbox_list *list, uint8_t needs)
 {
-	unsigned sent = 0;
-
 	if (!worker->notifies[port->id]) {
 		worker->notifies[port->id] = true;
 		worker->to_notify[worker->n_to_notify++] = port->id;
 	}
-	for (unsigned i = 0; (needs & ~port->offloads) && i < list->n; i++) {
-		if (!(list->frames[i]->needs & ~port->offloads))
-			continue;
-		send(worker, port, list->frames + sent, i - sent);
-		send_completed(worker, from, port, list->frames[i]);
-		sent = i + 1;
+	while (list->n_done < list->n) {
+		unsigned end = list->n;
+
+		if (needs & ~port->offloads) {
+			for (end = list->n_done; end < list->n; end++)
+				if (list->frames[end]->needs & ~port->offloads)
+					break;
+		}
+		list->n_done += send(worker, port, list->frames + list->n_done, end - list->n_done);
+		if (list->n_done < end)
+			return false;
+		if (end < list->n)
+			send_completed(worker, from, port, list->frames[list->n_done++]);
 	}
-	send(worker, port, list->frames + sent, list->n - sent);
+	return true;
+}
+
+static void deliver_all(struct worker *worker, const struct snapshot *snapshot, uint16_t from,
+			uint8_t needs)
+{
+	struct outbox *out = worker->out;
+	bool all;
+
+	do {
+		all = true;
+		for (unsigned i = 0; i < out->n_touched; i++)
+			all &= deliver(worker, from, snapshot->ports[out->touched[i]],
+				       &out->to[out->touched[i]], needs);
+		if (!all)
+			rte_pause();
+	} while (!all);
 }
 
 static void forward(struct worker *worker, const struct snapshot *snapshot, uint16_t from)
@@ -183,9 +216,7 @@ static void forward(struct worker *worker, const struct snapshot *snapshot, uint
 	}
 	counter_add(&worker->ports[from].count[COUNT_RX_BYTES], bytes);
 	counter_add(&worker->ports[from].count[COUNT_COPIES], out->n_copies);
-	for (unsigned i = 0; i < out->n_touched; i++)
-		deliver(worker, from, snapshot->ports[out->touched[i]], &out->to[out->touched[i]],
-			needs);
+	deliver_all(worker, snapshot, from, needs);
 	for (unsigned why = 0; out->n_dropped && why < DROP_N; why++)
 		if (out->dropped[why].n)
 			drop(worker, from, out->dropped[why].frames, out->dropped[why].n, why);

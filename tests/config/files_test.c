@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/config/load_rig.h"
+#include "tests/suite.h"
 
 static const char *examples_dir;
 
@@ -209,7 +210,7 @@ static void every_example_loads(void)
 
 int main(int argc, char **argv)
 {
-	static const struct rig_test tests[] = {
+	static CU_TestInfo tests[] = {
 		TEST(a_directory_or_a_pipe_is_refused_at_once),
 		TEST(a_file_that_is_not_ours_to_read_is_told),
 		TEST(a_huge_file_is_refused_after_a_megabyte),
@@ -218,6 +219,7 @@ int main(int argc, char **argv)
 		TEST(a_link_does_not_hide_that_two_sockets_are_one),
 		TEST(loading_creates_nothing),
 		TEST(every_example_loads),
+		CU_TEST_INFO_NULL,
 	};
 
 	if (argc != 2) {
@@ -226,5 +228,5 @@ int main(int argc, char **argv)
 	}
 	examples_dir = argv[1];
 	setenv("XDG_RUNTIME_DIR", "/tmp", 1);
-	return RIG_RUN("files", tests);
+	return suite_run("files", tests);
 }

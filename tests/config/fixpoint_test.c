@@ -10,6 +10,7 @@
 
 #include "config/parse.h"
 #include "tests/config/load_rig.h"
+#include "tests/suite.h"
 
 enum {
 	N_FILES = 3000,
@@ -283,11 +284,12 @@ static void a_damaged_file_is_refused_aloud_or_comes_back(void)
 
 int main(void)
 {
-	static const struct rig_test tests[] = {
+	static CU_TestInfo tests[] = {
 		TEST(what_is_dumped_loads_to_the_same),
 		TEST(a_damaged_file_is_refused_aloud_or_comes_back),
+		CU_TEST_INFO_NULL,
 	};
 
 	setenv("XDG_RUNTIME_DIR", "/tmp", 1);
-	return RIG_RUN("fixpoint", tests);
+	return suite_run("fixpoint", tests);
 }

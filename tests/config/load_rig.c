@@ -1,6 +1,5 @@
 #include "tests/config/load_rig.h"
 
-#include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,26 +74,4 @@ void rig_make_dir(char path[32])
 	strcpy(path, "/tmp/ringway-config-XXXXXX");
 	if (!mkdtemp(path))
 		abort();
-}
-
-int rig_run(const char *suite_name, const struct rig_test *tests, size_t n_tests)
-{
-	CU_pSuite suite;
-	unsigned n_failures, n_run;
-
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	suite = CU_add_suite(suite_name, NULL, NULL);
-	for (size_t i = 0; suite && i < n_tests; i++)
-		if (!CU_add_test(suite, tests[i].name, tests[i].run))
-			suite = NULL;
-	if (suite) {
-		CU_basic_set_mode(CU_BRM_VERBOSE);
-		CU_basic_run_tests();
-	}
-	n_run = CU_get_number_of_tests_run();
-	n_failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed() +
-		     CU_get_number_of_tests_failed();
-	CU_cleanup_registry();
-	return !suite || n_run == 0 || n_run != n_tests || n_failures > 0;
 }

@@ -1,8 +1,8 @@
-/* load_rig.h - loads INI text in a test, keeps what was told, and runs a list of tests.
+/* load_rig.h - loads INI text in a test and keeps what was told.
  *
  * Threads:   none of its own.
  * Ownership: a struct told keeps its text; told_fini() frees it.
- * Failure:   stops the test program when memory or CUnit fails. */
+ * Failure:   stops the test program when memory fails. */
 #ifndef TESTS_CONFIG_LOAD_RIG_H
 #define TESTS_CONFIG_LOAD_RIG_H
 
@@ -33,16 +33,5 @@ char *rig_dump(const struct topology *topo);
 
 /* Makes a directory of its own under /tmp; the caller removes it. */
 void rig_make_dir(char path[32]);
-
-struct rig_test {
-	const char *name;
-	void (*run)(void);
-};
-
-/* Runs the tests with CUnit, prints its summary. Returns what main() returns: 0 only when some ran
- * and none failed. */
-int rig_run(const char *suite, const struct rig_test *tests, size_t n_tests);
-
-#define RIG_RUN(suite, tests) rig_run(suite, tests, sizeof(tests) / sizeof((tests)[0]))
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "config/parse.h"
 #include "tests/config/load_rig.h"
+#include "tests/suite.h"
 
 /* A port in line 1, so that a file lacks nothing but what its case is about. */
 #define PORT "[port p]\n"
@@ -463,7 +464,7 @@ static void more_mistakes_than_anyone_reads_are_counted(void)
 
 int main(void)
 {
-	static const struct rig_test tests[] = {
+	static CU_TestInfo tests[] = {
 		TEST(an_unknown_section_or_key_is_told_with_the_nearest_word),
 		TEST(a_broken_header_is_told_and_what_follows_is_still_judged),
 		TEST(what_is_written_twice_is_told_with_the_first_line),
@@ -475,9 +476,10 @@ int main(void)
 		TEST(paths_that_cannot_serve_are_told),
 		TEST(every_mistake_is_told_in_the_order_of_the_file),
 		TEST(more_mistakes_than_anyone_reads_are_counted),
+		CU_TEST_INFO_NULL,
 	};
 
 	/* The default run-dir of whoever is not root. */
 	setenv("XDG_RUNTIME_DIR", "/tmp", 1);
-	return RIG_RUN("malformed", tests);
+	return suite_run("malformed", tests);
 }

@@ -8,6 +8,7 @@
 
 #include "config/path.h"
 #include "tests/config/load_rig.h"
+#include "tests/suite.h"
 
 #define RUN "[switch]\nrun-dir = /nowhere/r\n"
 
@@ -134,15 +135,16 @@ static void a_path_that_no_file_could_spell_is_refused(void)
 
 int main(void)
 {
-	static const struct rig_test tests[] = {
+	static CU_TestInfo tests[] = {
 		TEST(a_socket_path_of_107_bytes_is_the_longest),
 		TEST(the_default_run_dir_belongs_to_the_user),
 		TEST(a_user_without_a_run_dir_is_told_what_to_write),
 		TEST(one_file_has_one_identity),
 		TEST(a_path_that_no_file_could_spell_is_refused),
+		CU_TEST_INFO_NULL,
 	};
 
 	/* The default run-dir of whoever is not root. */
 	setenv("XDG_RUNTIME_DIR", "/tmp", 1);
-	return RIG_RUN("paths", tests);
+	return suite_run("paths", tests);
 }

@@ -11,6 +11,7 @@
 
 #include "config/suggest.h"
 #include "tests/config/load_rig.h"
+#include "tests/suite.h"
 
 #define RUN "[switch]\nrun-dir = /nowhere/r\n"
 
@@ -351,7 +352,7 @@ static void a_dump_that_cannot_be_written_says_so(void)
 
 int main(void)
 {
-	static const struct rig_test tests[] = {
+	static CU_TestInfo tests[] = {
 		TEST(a_port_alone_has_every_default),
 		TEST(a_full_file_comes_back_as_it_was_written),
 		TEST(the_spellings_of_other_editors_are_taken),
@@ -364,9 +365,10 @@ int main(void)
 		TEST(the_nearest_word_is_found_but_no_far_one),
 		TEST(the_reference_names_every_key_with_range_and_default),
 		TEST(a_dump_that_cannot_be_written_says_so),
+		CU_TEST_INFO_NULL,
 	};
 
 	/* The default run-dir of whoever is not root. */
 	setenv("XDG_RUNTIME_DIR", "/tmp", 1);
-	return RIG_RUN("values", tests);
+	return suite_run("values", tests);
 }

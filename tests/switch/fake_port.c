@@ -54,6 +54,11 @@ static unsigned fake_tx(struct port *port, unsigned queue, const struct frame *c
 	struct fake_port *fake = fake_of(port);
 
 	fake->n_tx_calls++;
+	if (fake->n_busy > 0) {
+		fake->n_busy--;
+		*why = PORT_BUSY;
+		return 0;
+	}
 	(void)queue;
 	for (unsigned i = 0; i < n; i++) {
 		struct fake_frame *to = &fake->got[fake->n_got];

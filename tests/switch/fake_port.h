@@ -35,6 +35,7 @@ struct fake_port {
 	unsigned n_notified;
 	unsigned n_notify_calls;
 	unsigned n_tx_calls;
+	unsigned n_busy;  /* so many calls of tx find it busy */
 	bool says_work;	  /* when armed, though rx gives nothing */
 	bool unpublished; /* frames were sent since the last notify */
 	unsigned n_armed, n_disarmed;

@@ -206,6 +206,29 @@ static void one_frame_too_big_does_not_stop_the_others(void) /* MRG-04 */
 	rig_check_conservation_and_free(rig);
 }
 
+static void a_busy_port_is_tried_again_and_loses_nothing(void)
+{
+	struct rig *rig = rig_new(BRIDGE_SWITCH);
+
+	teach(rig);
+	rig->fakes[1].n_busy = 3;
+	rig->fakes[3].base.offloads = 0;
+	rig->fakes[3].n_busy = 2;
+	for (unsigned i = 0; i < 30; i++)
+		fake_port_send(&rig->fakes[0], (uint8_t)(1 + i % 3), 0, 60 + i, 0);
+	rig->fakes[0].waiting[1 + 2].vnet = (struct virtio_net_hdr){
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 16};
+	rig->fakes[0].waiting[1 + 2].needs = FRAME_NEEDS_CSUM;
+	sweep(rig);
+	for (unsigned p = 1; p < N_PORTS; p++) {
+		CU_ASSERT_EQUAL_FATAL(rig->fakes[p].n_got, 3 + 10);
+		for (unsigned i = 0; i < 10; i++)
+			CU_ASSERT_EQUAL(rig->fakes[p].got[3 + i].len, 60 + 3 * i + p - 1);
+	}
+	CU_ASSERT_EQUAL(rig->fakes[1].n_tx_calls, 1 + 3 + 3);
+	rig_check_conservation_and_free(rig);
+}
+
 static void frames_to_a_broken_or_vanished_port_are_counted_there(void)
 {
 	static const enum drop_reason reasons[] = {DROP_LINK_DOWN, DROP_QUEUE_BROKEN, DROP_TX_FULL};
@@ -426,6 +449,8 @@ int main(void)
 		 a_full_destination_loses_the_rest_under_tx_full},
 		{"one_frame_too_big_does_not_stop_the_others",
 		 one_frame_too_big_does_not_stop_the_others},
+		{"a_busy_port_is_tried_again_and_loses_nothing",
+		 a_busy_port_is_tried_again_and_loses_nothing},
 		{"frames_to_a_broken_or_vanished_port_are_counted_there",
 		 frames_to_a_broken_or_vanished_port_are_counted_there},
 		{"what_a_source_refuses_is_charged_to_it", what_a_source_refuses_is_charged_to_it},
