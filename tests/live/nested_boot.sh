@@ -6,7 +6,7 @@ failed=0
 boot() {
     wanted=$1
     shift
-    ringway-vmm --kernel /inner/vmlinuz --initrd /inner/initrd --memory 256M --timeout 100 --stats "$@" \
+    ringway-vmm --kernel /inner/vmlinuz --initrd /inner/initrd --memory 256M --timeout 300 --stats "$@" \
         </dev/null >/tmp/out 2>/tmp/err
     code=$?
     grep -E 'INNER' /tmp/out

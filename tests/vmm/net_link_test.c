@@ -240,6 +240,9 @@ static void back_end_that_lacks_an_acked_feature_is_refused_until_a_better_one_c
 	CU_ASSERT_EQUAL(config_status(&rig), 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(rig.link.last_error, "MRG_RXBUF"));
 	CU_ASSERT_PTR_NULL(find(&rig, VHOST_USER_SET_MEM_TABLE, 0));
+	/* Refused before it was taken, not lost. */
+	CU_ASSERT_EQUAL(rig.link.n_connects, 1);
+	CU_ASSERT_EQUAL(rig.link.n_losses, 1);
 	rig.backend.features = all;
 	backend_comes(&rig);
 	CU_ASSERT_EQUAL(rig.link.vu.state, VHOST_USER_RUNNING);
@@ -261,6 +264,8 @@ static void back_end_with_fewer_queues_is_refused(void)
 	backend_comes(&rig);
 	scripted_backend_join(&rig.backend);
 	CU_ASSERT_EQUAL(rig.link.vu.state, VHOST_USER_CLOSED);
+	CU_ASSERT_EQUAL(rig.link.n_connects, 1);
+	CU_ASSERT_EQUAL(rig.link.n_losses, 1);
 	rig_close(&rig);
 }
 
