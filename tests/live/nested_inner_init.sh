@@ -1,6 +1,7 @@
 #!/bin/sh
 # init of a stock Debian guest of ringway-vmm. Words of the kernel's command line say what to do:
-#     ip=A.B.C.D  ping=A.B.C.D  exit=N (by the exit port)  wait (for the power button)  serve=FILE-LEN  fetch=FROM
+#     ip=A.B.C.D  ping=A.B.C.D  serve=LEN  fetch=A.B.C.D  exit=N (by the exit port)  restart
+#     wait (for the power button)
 export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -22,6 +23,19 @@ if [ -n "$(word ping)" ]; then
     tries=0
     while [ $tries -lt 15 ] && ! ping -c 1 -W 2 "$(word ping)" >/dev/null; do tries=$((tries + 1)); done
     ping -c 5 -W 2 "$(word ping)" | sed 's/^/INNER /'
+fi
+# serve=LEN: one file for the first who comes to port 5000; fetch=A.B.C.D: takes it. Both print its checksum.
+if [ -n "$(word serve)" ]; then
+    head -c "$(word serve)" /dev/urandom >/tmp/file
+    echo "INNER SUM $(sha256sum </tmp/file)"
+    nc -l -p 5000 </tmp/file
+fi
+if [ -n "$(word fetch)" ]; then
+    sleep 3
+    echo "INNER SUM $(nc "$(word fetch)" 5000 </dev/null | sha256sum)"
+    ethtool_pairs=$(ls -d /sys/class/net/eth0/queues/rx-* | wc -l)
+    echo "INNER QUEUES $ethtool_pairs"
+    grep virtio /proc/interrupts | sed 's/^/INNER IRQ /'
 fi
 if [ -n "$(word exit)" ]; then
     port_write $((0x6f0)) "$(word exit)"

@@ -80,6 +80,8 @@ signals_press_the_power_button_first() {
     wait_for "$work/hang" hanging || fault "the guest does not start"
     kill -TERM "$vm"
     wait_for "$work/err" "power button" || fault "SIGTERM is not heard"
+    kill -TERM "$vm" # at once: the same request
+    sleep 0.7
     kill -0 "$vm" 2>/dev/null || fault "the first SIGTERM ended the VM at once"
     kill -TERM "$vm"
     wait "$vm"

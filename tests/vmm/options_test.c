@@ -5,7 +5,7 @@
 #include "tests/suite.h"
 #include "vmm/options.h"
 
-enum { MAX_WORDS = 24 };
+enum { MAX_WORDS = 64 };
 
 /* Parses words that are separated by '|'. */
 static int parse(struct options *options, const char *line, struct refusal *why)

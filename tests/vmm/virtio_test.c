@@ -205,6 +205,9 @@ static void queue_size_takes_only_powers_of_two_up_to_its_maximum(void)
 	net_rig_write(&rig, VIRTIO_PCI_COMMON_Q_SIZE, 2, 128);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		net_rig_write(&rig, VIRTIO_PCI_COMMON_Q_SIZE, 2, bad[i]);
+	/* The right value in the wrong width. */
+	net_rig_write(&rig, VIRTIO_PCI_COMMON_Q_SIZE, 1, 64);
+	net_rig_write(&rig, VIRTIO_PCI_COMMON_Q_SIZE, 4, 64);
 	CU_ASSERT_EQUAL(net_rig_read(&rig, VIRTIO_PCI_COMMON_Q_SIZE, 2), 128);
 	net_rig_close(&rig);
 }
