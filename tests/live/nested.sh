@@ -38,7 +38,7 @@ base_tree() {
     cp "$(command -v busybox)" "$1/bin/busybox"
     local applet
     for applet in sh mount insmod ls cat echo sleep poweroff reboot ip ping nproc dd printf grep sed seq kill md5sum nc \
-        head tail wc mkdir rm ifconfig arping cut tr timeout awk sort date ps dmesg udhcpc sha256sum mknod true false; do
+        head tail wc mkdir rm ifconfig arping cut tr timeout awk sort date ps dmesg find udhcpc sha256sum mknod true false; do
         ln -sf busybox "$1/bin/$applet"
     done
 }

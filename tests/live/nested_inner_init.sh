@@ -33,8 +33,8 @@ fi
 if [ -n "$(word fetch)" ]; then
     sleep 3
     echo "INNER SUM $(nc "$(word fetch)" 5000 </dev/null | sha256sum)"
-    ethtool_pairs=$(ls -d /sys/class/net/eth0/queues/rx-* | wc -l)
-    echo "INNER QUEUES $ethtool_pairs"
+    queues=$(find /sys/class/net/eth0/queues -name 'rx-*' | wc -l)
+    echo "INNER QUEUES $queues"
     grep virtio /proc/interrupts | sed 's/^/INNER IRQ /'
 fi
 if [ -n "$(word exit)" ]; then
