@@ -31,8 +31,12 @@ if [ -n "$(word serve)" ]; then
     nc -l -p 5000 </tmp/file
 fi
 if [ -n "$(word fetch)" ]; then
-    sleep 3
-    echo "INNER SUM $(nc "$(word fetch)" 5000 </dev/null | sha256sum)"
+    tries=0
+    while [ $tries -lt 60 ] && [ ! -s /tmp/got ]; do
+        nc "$(word fetch)" 5000 </dev/null >/tmp/got || sleep 1
+        tries=$((tries + 1))
+    done
+    echo "INNER SUM $(sha256sum </tmp/got)"
     queues=$(find /sys/class/net/eth0/queues -name 'rx-*' | wc -l)
     echo "INNER QUEUES $queues"
     grep virtio /proc/interrupts | sed 's/^/INNER IRQ /'
