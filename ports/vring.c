@@ -49,8 +49,11 @@ int vring_init(struct vring *vr, const struct vring_conf *conf)
 		if (has(conf->features, VIRTIO_NET_F_HOST_TSO6))
 			vr->sends |= FRAME_NEEDS_TSO6;
 	}
-	/* A chain is at most as long as the queue, and each region border in it adds one piece. */
+	/* A chain is at most as long as the queue, and each region border in it adds one piece. But
+	 * a frame may fill several buffers, each with an indirect table of its own. */
 	vr->n_scratch = 2u * conf->size + GUEST_MEMORY_MAX_REGIONS;
+	if (vr->n_scratch < BURST_SEGMENTS)
+		vr->n_scratch = BURST_SEGMENTS;
 	vr->scratch = calloc(vr->n_scratch, sizeof(*vr->scratch));
 	vr->scratch_heads = calloc(conf->size, sizeof(*vr->scratch_heads));
 	vr->scratch_lens = calloc(conf->size, sizeof(*vr->scratch_lens));

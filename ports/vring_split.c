@@ -92,7 +92,8 @@ static enum vring_fault table_open(const struct vring *vr, const struct virtq_de
 }
 
 /* Adds every descriptor of the chain that starts at head. write: they have to be device-writable,
- * else device-readable. */
+ * else device-readable. A chain that becomes full is no fault of the guest's; the caller looks at
+ * chain->full first. */
 static enum vring_fault walk(const struct vring *vr, uint16_t head, bool write, struct chain *chain)
 {
 	struct table table = {.desc = vr->desc, .n = vr->size};
@@ -101,7 +102,6 @@ static enum vring_fault walk(const struct vring *vr, uint16_t head, bool write, 
 
 	for (unsigned steps = 0; steps <= vr->size; steps++) {
 		struct virtq_desc desc;
-		enum chain_error error;
 
 		if (next >= table.n)
 			return VRING_BAD_HEAD;
@@ -119,9 +119,8 @@ static enum vring_fault walk(const struct vring *vr, uint16_t head, bool write, 
 		}
 		if (!(desc.flags & VIRTQ_DESC_F_WRITE) == write)
 			return VRING_BAD_DIRECTION;
-		error = chain_add(chain, vr->mem, desc.addr, desc.len);
-		if (error)
-			return error == CHAIN_UNMAPPED ? VRING_BAD_ADDRESS : VRING_BAD_CHAIN;
+		if (!chain_add(chain, vr->mem, desc.addr, desc.len))
+			return VRING_BAD_ADDRESS;
 		if (!(desc.flags & VIRTQ_DESC_F_NEXT))
 			return VRING_OK;
 		next = desc.next;
@@ -136,14 +135,12 @@ static bool rx_chain(struct vring *vr, struct burst *burst, uint16_t head)
 			      .max = BURST_SEGMENTS - burst->n_segments};
 	enum vring_fault fault = walk(vr, head, false, &chain);
 
-	if (fault == VRING_BAD_CHAIN && chain.n == chain.max) {
+	if (chain.full) {
 		if (burst->n_segments > 0)
 			return false;
-		fault = VRING_OK;
 		chain.len = UINT64_MAX; /* more pieces than the whole arena: no frame we know looks
 					   like that */
-	}
-	if (UNLIKELY(fault)) {
+	} else if (UNLIKELY(fault)) {
 		stop(vr, fault);
 		return false;
 	}
@@ -298,11 +295,16 @@ static bool tx_scattered(struct vring *vr, const struct frame *frame, unsigned n
 		enum vring_fault fault;
 
 		if (n == n_available) {
-			*why = DROP_TX_FULL;
+			/* When the guest has posted all it can, no later buffer will help. */
+			*why = n == vr->size ? DROP_TOO_BIG : DROP_TX_FULL;
 			return false;
 		}
 		vr->scratch_heads[n] = available_head(vr, n);
 		fault = walk(vr, vr->scratch_heads[n], true, &chain);
+		if (chain.full) {
+			*why = DROP_TOO_BIG;
+			return false;
+		}
 		if (fault) {
 			stop(vr, fault);
 			*why = DROP_QUEUE_BROKEN;
