@@ -74,9 +74,9 @@ static int queue_init(struct vhost_port *vp, unsigned index, uint64_t features)
 	/* A worker writes to it: whatever the front-end gave us must not be able to block. */
 	if (ring.call_fd >= 0 && set_nonblocking(ring.call_fd) < 0)
 		ring.call_fd = -1;
-	ret = vring_init(&queue->vring, &(struct vring_conf){.desc = ring.desc,
-							     .avail = ring.avail,
-							     .used = ring.used,
+	ret = vring_init(&queue->vring, &(struct vring_conf){.desc_area = ring.desc,
+							     .driver_area = ring.avail,
+							     .device_area = ring.used,
 							     .mem = &vp->mem,
 							     .features = features,
 							     .size = ring.size,

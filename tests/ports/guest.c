@@ -57,9 +57,9 @@ void guest_open(struct guest *guest, const struct guest_conf *conf)
 	guest->next_avail = guest->next_used = guest->conf.start;
 	guest->next_slot = conf->start & (size - 1);
 	guest->out = sure(calloc(size, sizeof(*guest->out)));
-	if (vring_init(&guest->vr, &(struct vring_conf){.desc = (void *)guest->desc_area,
-							.avail = (void *)guest->driver_area,
-							.used = (void *)guest->device_area,
+	if (vring_init(&guest->vr, &(struct vring_conf){.desc_area = guest->desc_area,
+							.driver_area = guest->driver_area,
+							.device_area = guest->device_area,
 							.mem = &guest->mem,
 							.features = conf->features,
 							.size = conf->size,
