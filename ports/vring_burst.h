@@ -20,6 +20,18 @@ struct piece {
 	uint32_t len;
 };
 
+/* Its first two lines: header and head lie there. */
+ALWAYS_INLINE void prefetch_piece(const uint8_t *addr, bool write)
+{
+	if (write) {
+		__builtin_prefetch(addr, 1);
+		__builtin_prefetch(addr + 64, 1);
+	} else {
+		__builtin_prefetch(addr);
+		__builtin_prefetch(addr + 64);
+	}
+}
+
 struct layout {
 	/* Looks at up to max buffers from last_avail on, for as long as each is one piece in one
 	 * descriptor of the right direction. Returns how many; *more: what stopped it was not that

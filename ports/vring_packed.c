@@ -134,8 +134,7 @@ static inline unsigned packed_look(struct vring *vr, bool write, unsigned max, s
 			return i;
 		pieces[i] = (struct piece){.addr = addr, .len = (uint32_t)rest};
 		buffers[i] = (struct vring_buffer){.id = id_in(rest), .n_slots = 1};
-		__builtin_prefetch(addr, write);
-		__builtin_prefetch(addr + 64, write);
+		prefetch_piece(addr, write);
 		at = packed_advance(vr, at, 1);
 	}
 	return max;

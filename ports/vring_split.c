@@ -118,8 +118,7 @@ static inline unsigned split_look(struct vring *vr, bool write, unsigned max, st
 			return i;
 		}
 		pieces[i] = (struct piece){.addr = addr, .len = desc.len};
-		__builtin_prefetch(addr, write);
-		__builtin_prefetch(addr + 64, write);
+		prefetch_piece(addr, write);
 	}
 	return n_heads;
 }

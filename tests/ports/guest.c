@@ -55,7 +55,7 @@ void guest_open(struct guest *guest, const struct guest_conf *conf)
 		guest_used(guest)->idx = conf->start;
 	}
 	guest->next_avail = guest->next_used = guest->conf.start;
-	guest->next_slot = conf->start & (size - 1);
+	guest->next_slot = (uint16_t)(conf->start % size);
 	guest->out = sure(calloc(size, sizeof(*guest->out)));
 	if (vring_init(&guest->vr, &(struct vring_conf){.desc_area = guest->desc_area,
 							.driver_area = guest->driver_area,
@@ -140,12 +140,18 @@ static struct virtq_desc put_table(struct guest *guest, const struct guest_chain
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct guest_piece *piece = &chain->pieces[chain->n_direct + i];
+		uint64_t gpa = chain->table_gpa + i * sizeof(struct virtq_desc);
 		struct virtq_desc desc = {.addr = piece->gpa,
 					  .len = piece->len,
 					  .flags = flags_of(piece, i + 1 < n),
 					  .next = (uint16_t)(i + 1)};
+		struct virtq_packed_desc packed = {
+			.addr = piece->gpa, .len = piece->len, .flags = flags_of(piece, false)};
 
-		guest_write(guest, chain->table_gpa + i * sizeof(desc), &desc, sizeof(desc));
+		if (guest_is_packed(guest))
+			guest_write(guest, gpa, &packed, sizeof(packed));
+		else
+			guest_write(guest, gpa, &desc, sizeof(desc));
 	}
 	return (struct virtq_desc){.addr = chain->table_gpa,
 				   .len = (uint32_t)(n * sizeof(struct virtq_desc)),
@@ -173,10 +179,18 @@ static struct virtq_desc slot_of(struct guest *guest, const struct guest_chain *
 		.addr = piece->gpa, .len = piece->len, .flags = flags_of(piece, i + 1 < n_slots)};
 }
 
-uint16_t guest_post(struct guest *guest, const struct guest_chain *chain)
+uint16_t guest_place_after(const struct guest *guest, uint16_t place, unsigned n)
 {
-	unsigned n_slots = chain->n_direct + (chain->n_direct < chain->n);
-	uint16_t head = placed(guest, guest->next_slot);
+	for (unsigned i = 0; i < n; i++) {
+		place++;
+		if ((place & (VIRTQ_WRAP - 1)) == guest->conf.size)
+			place = (uint16_t)(~place & VIRTQ_WRAP);
+	}
+	return place;
+}
+
+static void post_split(struct guest *guest, const struct guest_chain *chain, unsigned n_slots)
+{
 	struct virtq_avail *avail = guest_avail(guest);
 
 	for (unsigned i = 0; i < n_slots; i++) {
@@ -185,11 +199,43 @@ uint16_t guest_post(struct guest *guest, const struct guest_chain *chain)
 		desc.next = placed(guest, guest->next_slot + i + 1u);
 		*guest_desc(guest, placed(guest, guest->next_slot + i)) = desc;
 	}
+	avail->ring[guest->next_avail++ & (guest->conf.size - 1)] = placed(guest, guest->next_slot);
 	guest->next_slot = (uint16_t)(guest->next_slot + n_slots);
-	remember_out(guest, head, n_slots);
-	avail->ring[guest->next_avail++ & (guest->conf.size - 1)] = head;
 	__atomic_store_n(&avail->idx, guest->next_avail, __ATOMIC_RELEASE);
-	return head;
+}
+
+/* The flags of the first descriptor are written last: they make the buffer available. */
+static void post_packed(struct guest *guest, const struct guest_chain *chain, unsigned n_slots,
+			uint16_t id)
+{
+	for (unsigned i = n_slots; i-- > 0;) {
+		uint16_t place = guest_place_after(guest, guest->next_avail, i);
+		struct virtq_desc desc = slot_of(guest, chain, i, n_slots);
+		struct virtq_packed_desc *at = guest_packed(guest, place & (VIRTQ_WRAP - 1));
+
+		at->addr = desc.addr;
+		at->len = desc.len;
+		at->id = i + 1 == n_slots ? id : (uint16_t)~id;
+		__atomic_store_n(
+			&at->flags,
+			desc.flags | (place & VIRTQ_WRAP ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED),
+			__ATOMIC_RELEASE);
+	}
+	guest->next_avail = guest_place_after(guest, guest->next_avail, n_slots);
+	guest->next_id++;
+}
+
+uint16_t guest_post(struct guest *guest, const struct guest_chain *chain)
+{
+	unsigned n_slots = chain->n_direct + (chain->n_direct < chain->n);
+	uint16_t id = guest_is_packed(guest) ? guest->next_id : placed(guest, guest->next_slot);
+
+	remember_out(guest, id, n_slots);
+	if (guest_is_packed(guest))
+		post_packed(guest, chain, n_slots, id);
+	else
+		post_split(guest, chain, n_slots);
+	return id;
 }
 
 struct guest_piece guest_post_one(struct guest *guest, uint32_t len, bool write)
@@ -200,26 +246,63 @@ struct guest_piece guest_post_one(struct guest *guest, uint32_t len, bool write)
 	return piece;
 }
 
-static bool take_back(struct guest *guest, uint16_t id)
+/* Reads the next used entry; false: the device has written none. */
+static bool read_used(const struct guest *guest, struct guest_used *used)
 {
-	if (guest->n_out == 0 || guest->out[guest->out_first].id != id)
+	uint16_t at = guest->next_used;
+
+	if (guest_is_packed(guest)) {
+		const struct virtq_packed_desc *desc = guest_packed(guest, at & (VIRTQ_WRAP - 1));
+		uint16_t flags = __atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE);
+		uint16_t wrap = at & VIRTQ_WRAP ? VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED : 0;
+
+		if ((flags & (VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED)) != wrap)
+			return false;
+		*used = (struct guest_used){.id = desc->id, .len = desc->len};
+		/* "whether any data has been written" (2.8.5) */
+		return (desc->len > 0) == !!(flags & VIRTQ_DESC_F_WRITE);
+	}
+	if (__atomic_load_n(&guest_used(guest)->idx, __ATOMIC_ACQUIRE) == at)
 		return false;
-	guest->n_slots_out -= guest->out[guest->out_first].n_slots;
-	guest->n_out--;
-	guest->out_first = (guest->out_first + 1) % guest->conf.size;
+	*used = (struct guest_used){
+		.id = (uint16_t)guest_used(guest)->ring[at & (guest->conf.size - 1)].id,
+		.len = guest_used(guest)->ring[at & (guest->conf.size - 1)].len};
 	return true;
+}
+
+/* How many buffers the entry gives back: up to the one it names, when the device promised order; 0
+ * when it names one that cannot come now. */
+static unsigned batch_of(const struct guest *guest, uint16_t id)
+{
+	bool in_order = guest->conf.features & FEATURE(VIRTIO_F_IN_ORDER);
+
+	for (unsigned i = 0; i < (in_order ? guest->n_out : guest->n_out > 0); i++)
+		if (guest->out[(guest->out_first + i) % guest->conf.size].id == id)
+			return i + 1;
+	return 0;
 }
 
 bool guest_collect(struct guest *guest, struct guest_used *used)
 {
-	const struct virtq_used *ring = guest_used(guest);
-	struct virtq_used_elem elem;
+	unsigned n_slots;
 
-	if (__atomic_load_n(&ring->idx, __ATOMIC_ACQUIRE) == guest->next_used)
-		return false;
-	elem = ring->ring[guest->next_used++ & (guest->conf.size - 1)];
-	*used = (struct guest_used){.id = (uint16_t)elem.id, .len = elem.len};
-	return elem.id < guest->conf.size && take_back(guest, used->id);
+	if (guest->n_batch == 0) {
+		if (!read_used(guest, &guest->batch))
+			return false;
+		guest->n_batch = batch_of(guest, guest->batch.id);
+		if (guest->n_batch == 0)
+			return false;
+	}
+	n_slots = guest->out[guest->out_first].n_slots;
+	*used = (struct guest_used){.id = guest->out[guest->out_first].id, .len = guest->batch.len};
+	guest->n_batch--;
+	guest->n_slots_out -= n_slots;
+	guest->n_out--;
+	guest->out_first = (guest->out_first + 1) % guest->conf.size;
+	guest->next_used = guest_is_packed(guest)
+				   ? guest_place_after(guest, guest->next_used, n_slots)
+				   : (uint16_t)(guest->next_used + 1);
+	return true;
 }
 
 unsigned guest_collect_all(struct guest *guest)

@@ -64,6 +64,7 @@ struct guest {
 	uint16_t next_avail; /* split: the available index; packed: position and wrap bit */
 	uint16_t next_used;  /* the same for what comes back */
 	uint16_t next_slot;  /* split: where in the table the next chain begins, before shuffling */
+	uint16_t next_id;    /* packed: of the next buffer; any number that is not out is good */
 	unsigned n_out;	     /* posted and not yet back */
 	unsigned n_slots_out; /* their descriptors */
 	struct {
@@ -71,7 +72,9 @@ struct guest {
 		uint16_t n_slots;
 	} * out; /* conf.size of them, in the order of posting, from out_first on */
 	unsigned out_first;
-	unsigned batch_left; /* buffers that the last used entry of an in-order device covers */
+	unsigned n_batch; /* buffers that the used entry read last stands for, and were not yet
+			     told of: an in-order device gives back several at once */
+	struct guest_used batch;
 };
 
 void guest_open(struct guest *guest, const struct guest_conf *conf);
@@ -85,6 +88,22 @@ static inline bool guest_is_packed(const struct guest *guest)
 static inline struct virtq_desc *guest_desc(const struct guest *guest, unsigned i)
 {
 	return (struct virtq_desc *)(void *)guest->desc_area + i;
+}
+
+static inline struct virtq_packed_desc *guest_packed(const struct guest *guest, unsigned i)
+{
+	return (struct virtq_packed_desc *)(void *)guest->desc_area + i;
+}
+
+/* Packed: what the driver waits for, and what we do. */
+static inline struct virtq_event *guest_driver_event(const struct guest *guest)
+{
+	return (struct virtq_event *)(void *)guest->driver_area;
+}
+
+static inline struct virtq_event *guest_device_event(const struct guest *guest)
+{
+	return (struct virtq_event *)(void *)guest->device_area;
 }
 
 static inline struct virtq_avail *guest_avail(const struct guest *guest)
@@ -104,7 +123,7 @@ void guest_read(const struct guest *guest, uint64_t gpa, void *buf, uint32_t len
 
 /* The free descriptors of the ring. */
 unsigned guest_room(const struct guest *guest);
-/* Makes a chain available; returns its id, which is the number of the n-th descriptor. */
+/* Makes a chain available; returns its id. Split: the number of its first descriptor. */
 uint16_t guest_post(struct guest *guest, const struct guest_chain *chain);
 /* The same for one direct descriptor of new memory. */
 struct guest_piece guest_post_one(struct guest *guest, uint32_t len, bool write);
@@ -112,6 +131,8 @@ struct guest_piece guest_post_one(struct guest *guest, uint32_t len, bool write)
 bool guest_collect(struct guest *guest, struct guest_used *used);
 /* Takes back all; returns how many. */
 unsigned guest_collect_all(struct guest *guest);
+/* A place in a packed ring moved on by n descriptors, by the slow and sure way. */
+uint16_t guest_place_after(const struct guest *guest, uint16_t place, unsigned n);
 /* Notifications since the last call. */
 unsigned guest_notified(struct guest *guest);
 

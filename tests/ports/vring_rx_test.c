@@ -12,7 +12,8 @@ enum { HDR = VIRTIO_NET_HDR_LEN, PIECES_MAX = 2100 };
 #define MODERN	 FEATURE(VIRTIO_F_VERSION_1)
 #define INDIRECT FEATURE(VIRTIO_F_INDIRECT_DESC)
 
-static const uint64_t layouts[] = {0};
+static const uint64_t layouts[] = {0, FEATURE(VIRTIO_F_IN_ORDER), FEATURE(VIRTIO_F_RING_PACKED),
+				   FEATURE(VIRTIO_F_RING_PACKED) | FEATURE(VIRTIO_F_IN_ORDER)};
 enum { N_LAYOUTS = sizeof(layouts) / sizeof(layouts[0]) };
 
 /* A guest that sends and the burst that its frames come in. */
@@ -237,15 +238,17 @@ static void vring_rx_takes_indirect_tables_wherever_they_lie(void)
 					.features = MODERN | INDIRECT | layouts[l],
 					.size = 32,
 					.n_regions = 2});
-				uint16_t head;
 
 				cut(s, 400, lens, n, pieces);
-				head = guest_post(&s->guest, &(struct guest_chain){
-								     .pieces = pieces,
-								     .n = n,
-								     .table_gpa = places[place]});
+				guest_post(&s->guest,
+					   &(struct guest_chain){.pieces = pieces,
+								 .n = n,
+								 .table_gpa = places[place]});
 				/* "MUST ignore the write-only flag" of the reference (2.7.5.3.2) */
-				guest_desc(&s->guest, head)->flags |= VIRTQ_DESC_F_WRITE;
+				if (guest_is_packed(&s->guest))
+					guest_packed(&s->guest, 0)->flags |= VIRTQ_DESC_F_WRITE;
+				else
+					guest_desc(&s->guest, 0)->flags |= VIRTQ_DESC_F_WRITE;
 				expect_frame(s, 400);
 				sender_close(s);
 			}

@@ -13,7 +13,8 @@ enum { HDR = VIRTIO_NET_HDR_LEN };
 #define MERGEABLE (MODERN | FEATURE(VIRTIO_NET_F_MRG_RXBUF))
 #define INDIRECT  FEATURE(VIRTIO_F_INDIRECT_DESC)
 
-static const uint64_t layouts[] = {0};
+static const uint64_t layouts[] = {0, FEATURE(VIRTIO_F_IN_ORDER), FEATURE(VIRTIO_F_RING_PACKED),
+				   FEATURE(VIRTIO_F_RING_PACKED) | FEATURE(VIRTIO_F_IN_ORDER)};
 enum { N_LAYOUTS = sizeof(layouts) / sizeof(layouts[0]) };
 
 /* A guest that receives and the frames that are sent to it. */
