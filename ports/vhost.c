@@ -352,8 +352,7 @@ static const struct port_ops vhost_ops = {
 
 static const uint64_t features_not_offered =
 	BIT(VIRTIO_NET_F_GSO) | BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO) |
-	BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_F_LOG_ALL) |
-	BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_IN_ORDER);
+	BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_F_LOG_ALL);
 
 /* Registers with librte_vhost and lets it listen or connect. */
 static int start(struct vhost_port *vp)
