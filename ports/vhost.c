@@ -78,9 +78,9 @@ static int queue_init(struct vhost_port *vp, unsigned index, uint64_t features)
 	/* A worker writes to it: whatever the front-end gave us must not be able to block. */
 	if (ring.call_fd >= 0 && set_nonblocking(ring.call_fd) < 0)
 		ring.call_fd = -1;
-	ret = vring_init(&queue->vring, &(struct vring_conf){.desc = ring.desc,
-							     .avail = ring.avail,
-							     .used = ring.used,
+	ret = vring_init(&queue->vring, &(struct vring_conf){.desc_area = ring.desc,
+							     .driver_area = ring.avail,
+							     .device_area = ring.used,
 							     .mem = &vp->mem,
 							     .features = features,
 							     .size = ring.size,
@@ -380,8 +380,7 @@ static const struct port_ops vhost_ops = {
 
 static const uint64_t features_not_offered =
 	BIT(VIRTIO_NET_F_GSO) | BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO) |
-	BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_F_LOG_ALL) |
-	BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_IN_ORDER);
+	BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_F_LOG_ALL);
 
 /* Registers with librte_vhost and lets it listen or connect. */
 static int start(struct vhost_port *vp)
