@@ -17,6 +17,7 @@ enum {
 	HELD_S = 3,    /* then the back-end holds frames for good */
 	STALL_HZ = 20, /* what has not arrived by then is given up, to open the window */
 	LEARN_ROUNDS = 2,
+	LEARN_SLEEP_MS = 1, /* threads that bring up the back-end may need this core */
 	MAX_SLEEP_MS = 10,
 };
 
@@ -161,7 +162,7 @@ static bool reclaim_all(struct load *load)
 
 /* Receives until all is accounted for or, where frames were lost, nothing has moved for quiet_s
  * seconds. */
-static int drain(struct load *load, double quiet_s)
+static int drain(struct load *load, double quiet_s, int sleep_ms)
 {
 	uint64_t last = clock_tsc(), now = last;
 	bool returned;
@@ -176,6 +177,8 @@ static int drain(struct load *load, double quiet_s)
 		now = clock_tsc();
 		if (n > 0)
 			last = now;
+		else if (sleep_ms)
+			poll(NULL, 0, sleep_ms);
 	} while (!is_accounted(load) && ((double)(now - last) < load->hz * quiet_s ||
 					 (!returned && (double)(now - last) < load->hz * HELD_S)));
 	return 0;
@@ -312,7 +315,7 @@ static int learn_round(struct load *load)
 			return -1;
 	}
 	/* The next round must meet what this one taught. */
-	if (drain(load, learn_quiet_s) < 0)
+	if (drain(load, learn_quiet_s, LEARN_SLEEP_MS) < 0)
 		return -1;
 	for (i = 0; i < options->n_ports; i++)
 		n_deaf += load->ports[i].counts.learned == 0;
@@ -384,11 +387,11 @@ int load_run(struct load *load)
 		return -1;
 	open_books(load);
 	if (load->options->warm_up > 0 &&
-	    (send_for(load, load->options->warm_up) < 0 || drain(load, loss_quiet_s) < 0))
+	    (send_for(load, load->options->warm_up) < 0 || drain(load, loss_quiet_s, 0) < 0))
 		return -1;
 	pause_for(load, "warm");
 	open_books(load);
-	if (send_for(load, load->options->seconds) < 0 || drain(load, loss_quiet_s) < 0)
+	if (send_for(load, load->options->seconds) < 0 || drain(load, loss_quiet_s, 0) < 0)
 		return -1;
 	close_books(load);
 	pause_for(load, "done");
