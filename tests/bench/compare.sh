@@ -21,7 +21,7 @@ usage() {
 		  --out DIR            (default: DIR/compare of the build)
 		  --core-switch N      the polling core (default 1)
 		  --core-generator N   core of vgen and of all control threads (default 0)
-		  --realtime           run switch and generator under SCHED_FIFO (root): on a machine with other work
+		  --urgent             run switch and generator with nice -19 (root): on a machine that does other work too
 		Needs dpdk-testpmd (dpdk), openvswitch-switch-dpdk, jq, python3. Hugepages are used by testpmd and Open
 		vSwitch if 3 GiB of them are free, else all run without.
 	USAGE
@@ -45,7 +45,7 @@ while [ $# -gt 0 ]; do
 		seconds=1
 		cases="64-split 64-packed 1500-split"
 		;;
-	--realtime) as="chrt -f 10" ;;
+	--urgent) as="nice -n -19" ;;
 	--help)
 		usage
 		exit 0
@@ -123,11 +123,11 @@ preemptions() { # of all threads of a process
 
 # Runs vgen against the running switch: sets `result` (JSON) and `busy` (cycles frames bursts).
 measure() { # SWITCH CASE
-	local word before
+	local word before options=$1_options
 	rm -f "$dir/to" "$dir/from"
 	mkfifo "$dir/to" "$dir/from"
 	# shellcheck disable=SC2046
-	$as "$build/vgen" $(case_options "$2") --core "$core_generator" --seconds "$seconds" --warm-up 0.5 --connect-timeout 30 --pause \
+	$as "$build/vgen" $(case_options "$2") ${!options:-} --core "$core_generator" --seconds "$seconds" --warm-up 0.5 --connect-timeout 30 --pause \
 		"$dir/p0.sock" "$dir/p1.sock" <"$dir/to" >"$dir/result" 2>"$dir/from" &
 	local vgen=$!
 	exec {to}>"$dir/to" {from}<"$dir/from"

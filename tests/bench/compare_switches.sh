@@ -1,7 +1,8 @@
 # compare_switches.sh - starts, stops and reads the switches that compare.sh compares. Sourced.
 #
 # Each switch has  NAME_start TSO, NAME_stop, NAME_clear, NAME_read  and sets `pid`. NAME_read prints
-# "busy-cycles frames bursts" of the polling core since NAME_clear (bursts: 0 if it does not say).
+# "busy-cycles frames bursts" of the polling core since NAME_clear (bursts: 0 if it does not say). NAME_options is what
+# vgen needs to know about it.
 # The sockets are $dir/p0.sock and $dir/p1.sock; nothing is left behind in any other place.
 
 wait_for() { # SECONDS COMMAND...
@@ -111,7 +112,10 @@ testpmd_read() {
 		sed -E 's/.*total cycles=([0-9]+).*packets=([0-9]+).*/\1 \2 0/'
 }
 
-# --- Open vSwitch with DPDK: a database, daemon and run directory of its own
+# --- Open vSwitch with DPDK: a database, daemon and run directory of its own. It connects to vgen, not the other way
+# round: only as client does it offer segmentation offload.
+
+ovs_options=--server
 
 ovs_env() {
 	env OVS_RUNDIR="$dir" OVS_LOGDIR="$dir" OVS_DBDIR="$dir" OVS_SYSCONFDIR="$dir" "$@"
@@ -143,9 +147,8 @@ ovs_start() { # TSO
 		--unixctl="$dir/vswitchd.ctl" --no-chdir -vconsole:warn >"$dir/ovs.log" 2>&1 &
 	pid=$!
 	ovs_set add-br br0 -- set bridge br0 datapath_type=netdev \
-		-- add-port br0 p0.sock -- set Interface p0.sock type=dpdkvhostuser \
-		-- add-port br0 p1.sock -- set Interface p1.sock type=dpdkvhostuser || return 1
-	wait_for 20 have_sockets
+		-- add-port br0 p0 -- set Interface p0 type=dpdkvhostuserclient "options:vhost-server-path=$dir/p0.sock" \
+		-- add-port br0 p1 -- set Interface p1 type=dpdkvhostuserclient "options:vhost-server-path=$dir/p1.sock"
 }
 
 ovs_stop() {

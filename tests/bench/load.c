@@ -15,7 +15,7 @@
 enum {
 	CHECK_HZ = 20, /* looks at the sockets */
 	HELD_S = 3,    /* then the back-end holds frames for good */
-	STALL_HZ = 20, /* what has not arrived by then is given up, to open the window */
+	STALL_S = 1,   /* what has not arrived by then is given up, to open the window */
 	LEARN_ROUNDS = 2,
 	LEARN_SLEEP_MS = 1, /* threads that bring up the back-end may need this core */
 	MAX_SLEEP_MS = 10,
@@ -218,7 +218,7 @@ static int send_for(struct load *load, double seconds)
 		now = clock_tsc();
 		if (n > 0)
 			last = now;
-		else if (load->options->window && (double)(now - last) > load->hz / STALL_HZ)
+		else if (load->options->window && (double)(now - last) > load->hz * STALL_S)
 			open_window(load);
 	}
 	load->elapsed = now - start;

@@ -119,15 +119,16 @@ static json_t *describe_ports(const struct load *load)
 
 static json_t *describe_counts(const struct load *load, const struct totals *t)
 {
-	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sent",
-		(json_int_t)t->sent, "received", (json_int_t)t->counts.received, "lost",
-		(json_int_t)(t->due - t->counts.received), "gaps", (json_int_t)t->flow.n_gaps,
-		"duplicated", (json_int_t)t->flow.n_duplicates, "reordered",
-		(json_int_t)t->flow.n_late, "strays", (json_int_t)t->counts.strays, "foreign",
-		(json_int_t)(t->counts.foreign + t->flow.n_bad), "misshapen",
-		(json_int_t)t->counts.misshapen, "corrupt", (json_int_t)t->counts.corrupt,
-		"skipped", (json_int_t)t->counts.skipped, "unsent", (json_int_t)load->n_unsent);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sent",
+			 (json_int_t)t->sent, "received", (json_int_t)t->counts.received, "lost",
+			 (json_int_t)(t->due - t->counts.received), "gaps",
+			 (json_int_t)t->flow.n_gaps, "duplicated", (json_int_t)t->flow.n_duplicates,
+			 "reordered", (json_int_t)t->flow.n_late, "strays",
+			 (json_int_t)t->counts.strays, "foreign",
+			 (json_int_t)(t->counts.foreign + t->flow.n_bad), "misshapen",
+			 (json_int_t)t->counts.misshapen, "corrupt", (json_int_t)t->counts.corrupt,
+			 "unmarked", (json_int_t)t->counts.unmarked, "skipped",
+			 (json_int_t)t->counts.skipped, "unsent", (json_int_t)load->n_unsent);
 }
 
 static json_t *describe_rates(const struct load *load, const struct totals *t)
