@@ -71,6 +71,7 @@ out=${out:-$build/compare}
 mkdir -p "$out" || exit 2
 dir=$(mktemp -d /tmp/compare.XXXXXX)
 pid=
+# shellcheck source=SCRIPTDIR/compare_switches.sh disable=SC1091
 . "$here/compare_switches.sh"
 
 say() { echo "compare: $*" >&2; }
@@ -85,7 +86,7 @@ done
 running=
 cleanup() {
 	[ -n "$running" ] && "${running}_stop"
-	[ -n "${KEEP:-}" ] || rm -rf "$dir"
+	rm -rf "$dir"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
@@ -126,9 +127,9 @@ measure() { # SWITCH CASE
 	local word before options=$1_options
 	rm -f "$dir/to" "$dir/from"
 	mkfifo "$dir/to" "$dir/from"
-	# shellcheck disable=SC2046
-	$as "$build/vgen" $(case_options "$2") ${!options:-} --core "$core_generator" --seconds "$seconds" --warm-up 0.5 --connect-timeout 30 --pause \
-		"$dir/p0.sock" "$dir/p1.sock" <"$dir/to" >"$dir/result" 2>"$dir/from" &
+	# shellcheck disable=SC2046,SC2086
+	$as "$build/vgen" $(case_options "$2") ${!options:-} --core "$core_generator" --seconds "$seconds" \
+		--warm-up 0.5 --connect-timeout 30 --pause "$dir/p0.sock" "$dir/p1.sock" <"$dir/to" >"$dir/result" 2>"$dir/from" &
 	local vgen=$!
 	exec {to}>"$dir/to" {from}<"$dir/from"
 	busy=

@@ -1,3 +1,7 @@
+# shellcheck shell=bash
+# What the two sides of a sourced file share looks unset here, and unused there.
+# shellcheck disable=SC2034,SC2154
+#
 # compare_switches.sh - starts, stops and reads the switches that compare.sh compares. Sourced.
 #
 # Each switch has  NAME_start TSO, NAME_stop, NAME_clear, NAME_read  and sets `pid`. NAME_read prints

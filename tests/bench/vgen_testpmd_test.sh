@@ -7,10 +7,15 @@ set -u
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 vgen=$1
+# The next three are for compare_switches.sh.
+# shellcheck disable=SC2034
 core_switch=$(($(nproc) - 1))
+# shellcheck disable=SC2034
 core_generator=0
+# shellcheck disable=SC2034
 as=
 dir=$(mktemp -d /tmp/vgen-testpmd.XXXXXX)
+# shellcheck source=SCRIPTDIR/compare_switches.sh disable=SC1091
 . "$here/compare_switches.sh"
 
 for tool in dpdk-testpmd jq; do
@@ -20,6 +25,7 @@ for tool in dpdk-testpmd jq; do
 	}
 done
 
+# shellcheck disable=SC2317
 cleanup() {
 	testpmd_stop
 	rm -rf "$dir"
