@@ -200,4 +200,4 @@ for case in $cases; do
 		done
 	done
 done
-exec python3 "$here/compare_report.py" "$out"
+python3 "$here/compare_report.py" "$out"

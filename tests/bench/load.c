@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "clock.h"
 #include "frame.h"
@@ -199,6 +200,13 @@ static void open_window(struct load *load)
 	}
 }
 
+static uint64_t count_preemptions(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_nivcsw : 0;
+}
+
 static int send_for(struct load *load, double seconds)
 {
 	uint64_t start = clock_tsc(), now = start, last = start;
@@ -391,8 +399,10 @@ int load_run(struct load *load)
 		return -1;
 	pause_for(load, "warm");
 	open_books(load);
+	load->n_preempted = count_preemptions();
 	if (send_for(load, load->options->seconds) < 0 || drain(load, loss_quiet_s, 0) < 0)
 		return -1;
+	load->n_preempted = count_preemptions() - load->n_preempted;
 	close_books(load);
 	pause_for(load, "done");
 	for (i = 0; i < load->options->n_ports; i++)

@@ -23,7 +23,8 @@ struct load {
 	uint64_t elapsed; /* TSC cycles of the measurement, without draining */
 	struct histogram round_trips;
 	uint64_t n_lost_round_trips;
-	uint64_t n_unsent; /* posted, but never returned by the back-end */
+	uint64_t n_preempted; /* involuntary context switches during the measurement */
+	uint64_t n_unsent;    /* posted, but never returned by the back-end */
 };
 
 int load_open(struct load *load, const struct options *options);
