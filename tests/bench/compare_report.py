@@ -110,8 +110,9 @@ def make_table(rows):
         lines.append("| " + " | ".join(cells) + " |")
     lines += [
         "",
-        "Busy TSC cycles of the polling core per frame from guest to guest, as the switch counts them; median (range) of "
-        "the trials, and of the ratio of neighbouring trials. Burst, lost and preempted (involuntary context switches of "
+        "Busy TSC cycles of the polling core per frame from guest to guest, as the switch counts them. A trial's figure is "
+        "that of its best slice; given are median (range) of the trials, and of the ratio of neighbouring trials. Burst "
+        "(receive buffers found at once), lost and preempted (involuntary context switches of "
         f"the switch in a trial): medians, in the order {' / '.join(NAMES[s] for s in switches)}.",
         describe_machine(rows),
     ]

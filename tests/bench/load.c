@@ -253,6 +253,7 @@ static void open_books(struct load *load)
 	for (i = 0; i < n_ports * n_ports; i++)
 		flow_restart(&load->flows[i]);
 	load->round_trips = (struct histogram){0};
+	load->n_unsent = 0;
 	load->n_lost_round_trips = 0;
 }
 
@@ -384,7 +385,7 @@ static int build(struct load *load)
 	return 0;
 }
 
-int load_run(struct load *load)
+int load_start(struct load *load)
 {
 	unsigned i;
 
@@ -397,6 +398,11 @@ int load_run(struct load *load)
 	if (load->options->warm_up > 0 &&
 	    (send_for(load, load->options->warm_up) < 0 || drain(load, loss_quiet_s, 0) < 0))
 		return -1;
+	return 0;
+}
+
+int load_measure(struct load *load)
+{
 	pause_for(load, "warm");
 	open_books(load);
 	load->n_preempted = count_preemptions();
@@ -405,6 +411,13 @@ int load_run(struct load *load)
 	load->n_preempted = count_preemptions() - load->n_preempted;
 	close_books(load);
 	pause_for(load, "done");
+	return 0;
+}
+
+int load_stop(struct load *load)
+{
+	unsigned i;
+
 	for (i = 0; i < load->options->n_ports; i++)
 		if (port_stop(&load->ports[i]) < 0)
 			return -1;

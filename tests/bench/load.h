@@ -30,8 +30,11 @@ struct load {
 int load_open(struct load *load, const struct options *options);
 void load_close(struct load *load);
 
-/* Everything from connecting to stopping. */
-int load_run(struct load *load);
+/* Connects, teaches the switch, warms up. */
+int load_start(struct load *load);
+/* One measurement with its pauses; as many as one likes. */
+int load_measure(struct load *load);
+int load_stop(struct load *load);
 
 /* Receives and, while `sending`, sends on all ports once. Returns the number of frames and buffers
  * moved, -1 on failure. */
