@@ -23,7 +23,8 @@ usage() {
 		  --out DIR            (default: DIR/compare of the build)
 		  --core-switch N      the polling core (default 1)
 		  --core-generator N   core of vgen and of all control threads (default 0)
-		  --urgent             run switch and generator with nice -19 (root): on a machine that does other work too
+		  --realtime           during slices, SCHED_FIFO for the polling thread and vgen (root): for a machine that does
+		                       other work too; that work stands still meanwhile
 		Needs dpdk-testpmd (dpdk), openvswitch-switch-dpdk, jq, python3. Hugepages are used by testpmd and Open
 		vSwitch if 3 GiB of them are free, else all run without.
 	USAGE
@@ -40,6 +41,7 @@ core_switch=1
 core_generator=0
 as=
 out=
+realtime=
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -49,7 +51,7 @@ while [ $# -gt 0 ]; do
 		seconds=0.3
 		cases="64-split 64-packed 1500-split"
 		;;
-	--urgent) as="nice -n -19" ;;
+	--realtime) realtime=1 ;;
 	--help)
 		usage
 		exit 0
@@ -126,6 +128,17 @@ preemptions() { # of all threads of a process
 	cat /proc/"$1"/task/*/status 2>/dev/null | awk '/^nonvoluntary/ {n += $2} END {print n + 0}'
 }
 
+# The threads that have the polling core to themselves, and vgen.
+schedule() { # POLICY PRIORITY VGEN-PID
+	local task
+	[ -n "$realtime" ] || return 0
+	for task in /proc/"$pid"/task/*; do
+		[ "$(awk '/^Cpus_allowed_list/ {print $2}' "$task/status")" = "$core_switch" ] &&
+			chrt "$1" -p "$2" "${task##*/}"
+	done
+	chrt "$1" -p "$2" "$3"
+}
+
 # Runs vgen against the running switch: leaves a JSON object for each slice in $dir/result, and a line "busy-cycles frames
 # bursts preemptions" for each in $dir/busy.
 measure() { # SWITCH CASE
@@ -144,9 +157,11 @@ measure() { # SWITCH CASE
 		warm)
 			"$1_clear"
 			before=$(preemptions "$pid")
+			schedule --fifo 10 "$vgen"
 			echo >&"$to"
 			;;
 		done)
+			schedule --other 0 "$vgen"
 			echo "$("$1_read") $(($(preemptions "$pid") - before))" >>"$dir/busy"
 			echo >&"$to"
 			;;

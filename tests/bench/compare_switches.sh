@@ -47,7 +47,7 @@ ringway_start() {
 	INI
 	$as "$build/ringway" run "$dir/ringway.ini" >"$dir/ringway.log" 2>&1 &
 	pid=$!
-	wait_for 20 grep -qx ready "$dir/ringway.log" && have_sockets
+	wait_for 60 grep -qx ready "$dir/ringway.log" && have_sockets
 }
 
 ringway_stop() {
@@ -83,8 +83,8 @@ testpmd_start() { # TSO
 		-- -i --forward-mode=io --nb-cores=1 --record-core-cycles --no-lsc-interrupt \
 		--rxd=1024 --txd=1024 <"$dir/testpmd.in" >"$dir/testpmd.log" 2>&1 &
 	pid=$!
-	wait_for 20 have_sockets || return 1
-	wait_for 20 grep -q 'testpmd>' "$dir/testpmd.log" || return 1
+	wait_for 60 have_sockets || return 1
+	wait_for 60 grep -q 'testpmd>' "$dir/testpmd.log" || return 1
 	echo start >"$dir/testpmd.in"
 }
 
