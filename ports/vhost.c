@@ -90,6 +90,19 @@ static int queue_init(struct vhost_port *vp, unsigned index, uint64_t features)
 	return 0;
 }
 
+/* Once a connection: what a crash of the switch took with it. */
+static void tell_lost(struct vhost_port *vp, unsigned index)
+{
+	if (vp->told_lost || !vring_place_is_lost(&vp->queues[index].vring))
+		return;
+	vp->told_lost = true;
+	log_event(LOG_WARNING,
+		  "port %s: queue %u: this packed ring was in use when the switch ended, and where "
+		  "it stood is lost with it: reset the guest's device (reboot, or unbind and bind "
+		  "its driver), or use split rings (with QEMU: packed=off), which survive",
+		  vp->port.name, index);
+}
+
 static void queue_show(struct vhost_port *vp, unsigned index)
 {
 	struct vhost_queue *queue = &vp->queues[index];
@@ -133,6 +146,7 @@ static void start_wanted(struct vhost_port *vp, bool *active)
 				  i, strerror(-ret));
 			continue;
 		}
+		tell_lost(vp, i);
 		queue_show(vp, i);
 		active[i] = true;
 	}
@@ -204,6 +218,7 @@ static void on_connected(void *ctx)
 
 	pthread_mutex_lock(&vp->lock);
 	vp->suspended = false;
+	vp->told_lost = false;
 	for (unsigned i = 0; i < MAX_VRINGS; i++)
 		vp->queues[i].enabled = false;
 	pthread_mutex_unlock(&vp->lock);

@@ -35,6 +35,7 @@ struct vhost_port {
 	struct vhost_lib *lib;
 	bool running;
 	bool suspended; /* while the memory table changes */
+	bool told_lost; /* this front-end's rings cannot be gone on with; it was logged */
 	uint64_t n_kicks;
 	/* Eight times the index of a queue that receives: what tx()'s queue number, modulo eight,
 	 * means. Written by the control side, read relaxed. */
