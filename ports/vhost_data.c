@@ -43,15 +43,10 @@ void vhost_data_disarm(struct port *port, unsigned queue)
 /* The queue that a sender's number means: the guest may use fewer than the port has. */
 static struct vhost_queue *destination(struct vhost_port *vp, unsigned queue)
 {
-	unsigned n = vp->conf->n_queues;
+	uint64_t receivers = atomic_load_explicit(&vp->receivers, memory_order_relaxed);
+	struct vhost_queue *to = &vp->queues[receivers >> queue % 8 * 8 & 0xff];
 
-	for (unsigned i = 0; i < n; i++) {
-		struct vhost_queue *candidate = &vp->queues[2 * ((queue + i) % n)];
-
-		if (active_vring(candidate))
-			return candidate;
-	}
-	return NULL;
+	return active_vring(to) ? to : NULL;
 }
 
 /* How many of the frames, from the first, the port's mtu lets through. */

@@ -9,12 +9,15 @@
 
 #include "ports/frame.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct outbox_list {
 	const struct frame *frames[BURST_MAX];
 	unsigned n;
 	unsigned n_done; /* from the first: delivered or dropped */
+	bool spread;	 /* frames[] is sorted by the queue of the port that each belongs to */
+	uint8_t queue[BURST_MAX]; /* when spread: that queue, of each frame */
 };
 
 struct outbox {
