@@ -19,7 +19,8 @@ enum {
 	TOPOLOGY_MAX_PORTS = 256,
 	TOPOLOGY_MAX_BRIDGES = 256,
 	TOPOLOGY_MAX_CORES = 128,
-	TOPOLOGY_MAX_QUEUES = 8, /* queue pairs of a port */
+	TOPOLOGY_MAX_QUEUES = 8,  /* queue pairs of a port */
+	TOPOLOGY_IFNAME_LEN = 16, /* bytes of a network interface's name with its NUL: IFNAMSIZ */
 	TOPOLOGY_NO_BRIDGE = -1,
 };
 
@@ -27,8 +28,16 @@ enum idle_mode { IDLE_ADAPTIVE, IDLE_POLL, IDLE_N };
 enum hugepages_mode { HUGEPAGES_AUTO, HUGEPAGES_YES, HUGEPAGES_NO, HUGEPAGES_N };
 enum bridge_mode { BRIDGE_SWITCH, BRIDGE_HUB, BRIDGE_WIRE, BRIDGE_MODE_N };
 enum l2cp_mode { L2CP_DROP, L2CP_FORWARD, L2CP_N };
-enum port_type { PORT_VHOST_USER, PORT_TYPE_N };
+enum port_type { PORT_VHOST_USER, PORT_TAP, PORT_TYPE_N };
 enum port_role { ROLE_SERVER, ROLE_CLIENT, ROLE_N };
+enum yes_no { NO, YES, YES_NO_N };
+
+/* An address of an interface and the length of its network's prefix; all zero: none. */
+struct ip_prefix {
+	uint8_t version; /* 4, 6, or 0: none */
+	uint8_t prefix_len;
+	uint8_t bytes[16]; /* in network order; the first 4 of them with version 4 */
+};
 
 /* [switch] */
 struct switch_conf {
@@ -61,8 +70,12 @@ struct port_conf {
 	uint16_t n_queues;		/* queue pairs offered */
 	uint16_t mtu;			/* 0: the port does not say */
 	mode_t socket_mode;
-	uid_t socket_owner; /* (uid_t)-1: leave as created */
-	gid_t socket_group; /* (gid_t)-1: leave as created */
+	uid_t socket_owner;		  /* (uid_t)-1: leave as created */
+	gid_t socket_group;		  /* (gid_t)-1: leave as created */
+	char ifname[TOPOLOGY_IFNAME_LEN]; /* the network interface of a TAP */
+	struct ip_prefix address;	  /* of the host on that interface */
+	uid_t owner;			  /* who else may open it; (uid_t)-1: nobody */
+	enum yes_no persist;		  /* it stays when the switch ends */
 	int line;
 };
 

@@ -104,11 +104,29 @@ static void add_bridge(struct text *text, unsigned idx)
 		add(text, "l2cp = %s\n", ONE_OF("drop", "forward"));
 }
 
+static void add_tap(struct text *text, unsigned idx)
+{
+	add(text, "type = tap\n");
+	if (dice(2))
+		add(text, "ifname = tap%u\n", idx);
+	if (dice(2))
+		add(text, "address = %s\n",
+		    ONE_OF("10.1.2.3/8", "::ffff:1.2.3.4/1", "fe80::1/128", "1.2.3.4/32"));
+	if (dice(2))
+		add(text, "persist = %s\n", dice(2) ? "yes" : "no");
+	if (dice(2))
+		add(text, "owner = root\n");
+}
+
 static void add_port(struct text *text, unsigned idx, unsigned n_bridges)
 {
 	bool serves = dice(2);
 
 	add(text, "[port p%u]\n", idx);
+	if (dice(4) == 0) {
+		add_tap(text, idx);
+		return;
+	}
 	if (n_bridges && dice(2))
 		add(text, "bridge = b%u\n", dice(n_bridges));
 	if (dice(2))
@@ -155,7 +173,10 @@ static bool same_port(const struct port_conf *a, const struct port_conf *b)
 	return strcmp(a->name, b->name) == 0 && a->bridge == b->bridge && a->type == b->type &&
 	       a->role == b->role && strcmp(a->socket, b->socket) == 0 &&
 	       a->n_queues == b->n_queues && a->mtu == b->mtu && a->socket_mode == b->socket_mode &&
-	       a->socket_owner == b->socket_owner && a->socket_group == b->socket_group;
+	       a->socket_owner == b->socket_owner && a->socket_group == b->socket_group &&
+	       strcmp(a->ifname, b->ifname) == 0 &&
+	       memcmp(&a->address, &b->address, sizeof(a->address)) == 0 && a->owner == b->owner &&
+	       a->persist == b->persist;
 }
 
 /* Everything but the lines. */
