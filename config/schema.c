@@ -48,6 +48,11 @@ static const char *const yes_no_words[] = {
 	[YES] = "yes",
 	[YES_NO_N] = NULL,
 };
+static const char *const priority_tags_words[] = {
+	[PRIORITY_TAGS_NO] = "no",
+	[PRIORITY_TAGS_IF_NONZERO] = "if-nonzero",
+	[PRIORITY_TAGS_N] = NULL,
+};
 
 static_assert(N_OF(idle_words) == IDLE_N + 1, "a word for every idle mode");
 static_assert(N_OF(hugepages_words) == HUGEPAGES_N + 1, "a word for every hugepages mode");
@@ -55,6 +60,7 @@ static_assert(N_OF(bridge_mode_words) == BRIDGE_MODE_N + 1, "a word for every br
 static_assert(N_OF(l2cp_words) == L2CP_N + 1, "a word for every l2cp mode");
 static_assert(N_OF(port_type_words) == PORT_TYPE_N + 1, "a word for every port type");
 static_assert(N_OF(role_words) == ROLE_N + 1, "a word for every role");
+static_assert(N_OF(priority_tags_words) == PRIORITY_TAGS_N + 1, "a word for every choice");
 static_assert(N_OF(yes_no_words) == YES_NO_N + 1, "yes and no");
 static_assert(offsetof(struct bridge_conf, name) == 0 && offsetof(struct port_conf, name) == 0,
 	      "the struct of a named section begins with its name");
@@ -232,6 +238,72 @@ static const struct key_def port_keys[] = {
 	 .when_key = "type",
 	 .when_words = BIT(PORT_TAP),
 	 .help = "yes: an interface that we made stays when the switch ends"},
+	{.name = "vlan",
+	 .type = VALUE_UINT,
+	 FIELD(struct port_conf, vlan),
+	 .min = 1,
+	 .max = TOPOLOGY_VLAN_MAX,
+	 .fallback_help = "none, frames keep the tags they have",
+	 .help = "access port: its frames carry no tag and belong to this VLAN"},
+	{.name = "trunk",
+	 .type = VALUE_VLANS,
+	 FIELD(struct port_conf, trunk),
+	 .fallback_help = "none",
+	 .help = "trunk: frames of these VLANs pass with their tag, all others are dropped; with "
+		 "tunnel: the tags allowed inside"},
+	{.name = "native",
+	 .type = VALUE_UINT,
+	 FIELD(struct port_conf, native),
+	 .min = 1,
+	 .max = TOPOLOGY_VLAN_MAX,
+	 .fallback_help = "none, frames without a tag are dropped",
+	 .help = "VLAN of the frames without a tag on a trunk"},
+	{.name = "native-tagged",
+	 .type = VALUE_ENUM,
+	 FIELD(struct port_conf, native_tagged),
+	 .words = yes_no_words,
+	 .fallback_help = "no",
+	 .help = "yes: frames of the native VLAN leave the port with their tag"},
+	{.name = "tunnel",
+	 .type = VALUE_UINT,
+	 FIELD(struct port_conf, tunnel),
+	 .min = 1,
+	 .max = TOPOLOGY_VLAN_MAX,
+	 .fallback_help = "none",
+	 .help = "whatever the port carries, tags and all, belongs to this VLAN (802.1Q tunnel)"},
+	{.name = "priority-tags",
+	 .type = VALUE_ENUM,
+	 FIELD(struct port_conf, priority_tags),
+	 .words = priority_tags_words,
+	 .fallback_help = "no",
+	 .help = "if-nonzero: a frame with a priority leaves without VLAN but with a tag that "
+		 "says the priority"},
+	{.name = "mac",
+	 .type = VALUE_MACS,
+	 FIELD(struct port_conf, mac),
+	 .fallback_help = "any",
+	 .help = "the only source addresses that the port may use"},
+	{.name = "isolated",
+	 .type = VALUE_ENUM,
+	 FIELD(struct port_conf, isolated),
+	 .words = yes_no_words,
+	 .fallback_help = "no",
+	 .help = "yes: reaches only ports that are not isolated"},
+	{.name = "max-macs",
+	 .type = VALUE_UINT,
+	 FIELD(struct port_conf, max_macs),
+	 .min = 1,
+	 .max = 1000000,
+	 .fallback_help = "none but the bridge's",
+	 .help = "how many addresses may be in use behind the port; frames from more are dropped"},
+	{.name = "storm",
+	 .type = VALUE_UINT,
+	 FIELD(struct port_conf, storm),
+	 .min = 1,
+	 .max = 100000000,
+	 .fallback_help = "no limit",
+	 .help = "how many frames of the port a second may be flooded (broadcast, multicast, "
+		 "unknown address)"},
 };
 
 static_assert(N_OF(switch_keys) <= SCHEMA_MAX_KEYS && N_OF(bridge_keys) <= SCHEMA_MAX_KEYS &&

@@ -9,9 +9,11 @@
 
 #include "config/address.h"
 #include "config/cores.h"
+#include "config/macs.h"
 #include "config/path.h"
 #include "config/suggest.h"
 #include "config/topology.h"
+#include "config/vlans.h"
 
 #define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -249,6 +251,20 @@ static int parse_address(const struct key_def *key, const char *text, void *fiel
 	return address_parse(field, text, why);
 }
 
+static int parse_vlans(const struct key_def *key, const char *text, void *field,
+		       struct value_why *why)
+{
+	(void)key;
+	return vlans_parse(field, text, why);
+}
+
+static int parse_macs(const struct key_def *key, const char *text, void *field,
+		      struct value_why *why)
+{
+	(void)key;
+	return macs_parse(field, text, why);
+}
+
 static void print_uint(const struct key_def *key, const void *field, FILE *out)
 {
 	fprintf(out, "%ju", (uintmax_t)load_uint(key, field));
@@ -276,6 +292,18 @@ static void print_address(const struct key_def *key, const void *field, FILE *ou
 	address_print(field, out);
 }
 
+static void print_vlans(const struct key_def *key, const void *field, FILE *out)
+{
+	(void)key;
+	vlans_print(field, out);
+}
+
+static void print_macs(const struct key_def *key, const void *field, FILE *out)
+{
+	(void)key;
+	macs_print(field, out);
+}
+
 static void print_workers(const struct key_def *key, const void *field, FILE *out)
 {
 	(void)key;
@@ -291,6 +319,7 @@ static const struct {
 	[VALUE_NAME] = {parse_name, print_text},	  [VALUE_REF] = {parse_ref, NULL},
 	[VALUE_DIR] = {parse_path, print_text},		  [VALUE_SOCKET] = {parse_path, print_text},
 	[VALUE_MODE] = {parse_mode, print_mode},	  [VALUE_USER] = {parse_id, print_uint},
+	[VALUE_VLANS] = {parse_vlans, print_vlans},	  [VALUE_MACS] = {parse_macs, print_macs},
 	[VALUE_ADDRESS] = {parse_address, print_address}, [VALUE_GROUP] = {parse_id, print_uint},
 	[VALUE_WORKERS] = {parse_workers, print_workers},
 };
@@ -366,6 +395,13 @@ void value_describe(const struct key_def *key, FILE *out)
 		break;
 	case VALUE_ADDRESS:
 		fputs("ADDRESS/PREFIX-LENGTH", out);
+		break;
+	case VALUE_VLANS:
+		fputs("VLANs as in: 10,20-29", out);
+		break;
+	case VALUE_MACS:
+		fprintf(out, "MAC, or up to %d as in: 52:54:00:00:00:01, 52:54:00:00:00:02",
+			TOPOLOGY_MAX_MACS);
 		break;
 	case VALUE_WORKERS:
 		fprintf(out, "%ju..%ju, or cores LIST as in: cores 2,4-6", (uintmax_t)key->min,

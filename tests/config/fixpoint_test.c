@@ -104,6 +104,31 @@ static void add_bridge(struct text *text, unsigned idx)
 		add(text, "l2cp = %s\n", ONE_OF("drop", "forward"));
 }
 
+/* Only for ports of the bridge "default", which is a switch. */
+static void add_rules(struct text *text)
+{
+	switch (dice(4)) {
+	case 0:
+		add(text, "vlan = %u\n", 1 + dice(4094));
+		break;
+	case 1:
+		add(text, "trunk = %s\n",
+		    ONE_OF("1-4094", "3", "10,12", "1,2,3,4094", "63-64,128"));
+		if (dice(2))
+			add(text, "native = %u\nnative-tagged = %s\n", 1 + dice(4094),
+			    ONE_OF("yes", "no"));
+		break;
+	case 2:
+		add(text, "tunnel = 5\npriority-tags = if-nonzero\n");
+		break;
+	}
+	if (dice(2))
+		add(text, "mac = %s\n",
+		    ONE_OF("52:54:00:00:00:01", "02:00:00:00:00:0F,52:54:00:00:00:01"));
+	if (dice(2))
+		add(text, "isolated = yes\nmax-macs = %u\nstorm = %u\n", 1 + dice(9), 1 + dice(9));
+}
+
 static void add_tap(struct text *text, unsigned idx)
 {
 	add(text, "type = tap\n");
@@ -116,6 +141,7 @@ static void add_tap(struct text *text, unsigned idx)
 		add(text, "persist = %s\n", dice(2) ? "yes" : "no");
 	if (dice(2))
 		add(text, "owner = root\n");
+	add_rules(text);
 }
 
 static void add_port(struct text *text, unsigned idx, unsigned n_bridges)
@@ -176,7 +202,12 @@ static bool same_port(const struct port_conf *a, const struct port_conf *b)
 	       a->socket_owner == b->socket_owner && a->socket_group == b->socket_group &&
 	       strcmp(a->ifname, b->ifname) == 0 &&
 	       memcmp(&a->address, &b->address, sizeof(a->address)) == 0 && a->owner == b->owner &&
-	       a->persist == b->persist;
+	       a->persist == b->persist && a->vlan == b->vlan &&
+	       memcmp(&a->trunk, &b->trunk, sizeof(a->trunk)) == 0 && a->native == b->native &&
+	       a->native_tagged == b->native_tagged && a->tunnel == b->tunnel &&
+	       a->priority_tags == b->priority_tags &&
+	       memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0 && a->isolated == b->isolated &&
+	       a->max_macs == b->max_macs && a->storm == b->storm;
 }
 
 /* Everything but the lines. */

@@ -64,7 +64,9 @@ static void an_unknown_section_or_key_is_told_with_the_nearest_word(void)
 		{PORT "colour = red\n",
 		 "t.ini:2: [port p] colour: unknown key; known here are bridge, type, role, "
 		 "socket, queues, mtu, socket-mode, socket-owner, socket-group, ifname, address, "
-		 "owner, persist\n"},
+		 "owner, persist, vlan, trunk, native, native-tagged, tunnel, priority-tags, mac, "
+		 "isolated, "
+		 "max-macs, storm\n"},
 		{"mtu = 1500\n" PORT,
 		 "t.ini:1: mtu: the key stands before any section; write [port NAME] above it\n"},
 		{"x = 1\n" PORT, "t.ini:1: x: the key stands before any section; write a section "

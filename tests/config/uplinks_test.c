@@ -8,6 +8,7 @@
 #include "tests/config/load_rig.h"
 #include "tests/suite.h"
 
+#define P   "[port p]\n"
 #define TAP "[port p]\ntype = tap\n"
 
 struct refusal {
@@ -155,6 +156,108 @@ static void keys_of_another_type_of_port_are_refused(void)
 	JUDGE_ALL(cases);
 }
 
+static void a_trunk_takes_vlans_and_ranges(void)
+{
+	struct topology topo;
+
+	load(&topo, "[port p]\ntrunk = 20-29, 10,4094 ,11\nnative = 7\nnative-tagged = yes\n");
+	CU_ASSERT_TRUE(vlan_set_has(&topo.ports[0].trunk, 10));
+	CU_ASSERT_TRUE(vlan_set_has(&topo.ports[0].trunk, 29));
+	CU_ASSERT_TRUE(vlan_set_has(&topo.ports[0].trunk, 4094));
+	CU_ASSERT_FALSE(vlan_set_has(&topo.ports[0].trunk, 19));
+	CU_ASSERT_FALSE(vlan_set_has(&topo.ports[0].trunk, 30));
+	CU_ASSERT_EQUAL(topo.ports[0].native, 7);
+	CU_ASSERT_TRUE(dump_has(&topo, "trunk = 10-11,20-29,4094\n"));
+	topology_fini(&topo);
+}
+
+static void vlans_that_do_not_exist_are_refused(void)
+{
+	static const struct refusal cases[] = {
+		{P "vlan = 0\n", "t.ini:2: [port p] vlan: 0 is out of range; write 1 to 4094\n"},
+		{P "vlan = 4095\n",
+		 "t.ini:2: [port p] vlan: 4095 is out of range; write 1 to 4094\n"},
+		{P "trunk = 0\n",
+		 "t.ini:2: [port p] trunk: VLAN 0 is out of range; write 1 to 4094\n"},
+		{P "trunk = 1-4095\n",
+		 "t.ini:2: [port p] trunk: VLAN 4095 is out of range; write 1 to 4094\n"},
+		{P "trunk = 29-20\n",
+		 "t.ini:2: [port p] trunk: the range 29-20 runs backwards; write 20-29\n"},
+		{P "trunk = 10,9-11\n",
+		 "t.ini:2: [port p] trunk: VLAN 10 is named twice; name it once\n"},
+		{P "trunk = all\n", "t.ini:2: [port p] trunk: \"all\" is not a VLAN; write numbers "
+				    "and ranges, as in 10,20-29\n"},
+		{P "trunk = 10,\n", "t.ini:2: [port p] trunk: \"\" is not a VLAN; write numbers "
+				    "and ranges, as in 10,20-29\n"},
+		{P "trunk = 10-\n", "t.ini:2: [port p] trunk: \"\" is not a VLAN; write numbers "
+				    "and ranges, as in 10,20-29\n"},
+	};
+
+	JUDGE_ALL(cases);
+}
+
+static void rules_that_contradict_each_other_are_refused(void)
+{
+	static const struct refusal cases[] = {
+		{P "vlan = 1\ntrunk = 2\n", "t.ini:2: [port p] vlan: a port is either an access "
+					    "port or a trunk; remove vlan or trunk\n"},
+		{P "vlan = 1\ntunnel = 2\n", "t.ini:2: [port p] vlan: a port is either an access "
+					     "port or a tunnel; remove one of them\n"},
+		{P "native = 1\n", "t.ini:2: [port p] native: only a trunk has a native VLAN; add "
+				   "trunk, or write vlan instead\n"},
+		{P "trunk = 2\nnative-tagged = yes\n",
+		 "t.ini:3: [port p] native-tagged: there is no native VLAN; add native, or remove "
+		 "this\n"},
+		{P "trunk = 2\npriority-tags = if-nonzero\n",
+		 "t.ini:3: [port p] priority-tags: no frame leaves this port without its VLAN; "
+		 "remove it, or add vlan, native or tunnel\n"},
+		{P "bridge = w\nvlan = 1\n[port q]\nbridge = w\n[bridge w]\nmode = wire\n",
+		 "t.ini:3: [port p] vlan: a wire passes everything, so this would be ignored; "
+		 "remove it, or write mode = switch for its bridge\n"},
+		{P "bridge = h\nmax-macs = 1\n[bridge h]\nmode = hub\n",
+		 "t.ini:3: [port p] max-macs: a hub learns no addresses, so this would be ignored; "
+		 "remove it, or write mode = switch for its bridge\n"},
+	};
+
+	JUDGE_ALL(cases);
+}
+
+static void a_port_is_bound_to_addresses(void)
+{
+	static const struct refusal cases[] = {
+		{P "mac = 52:54:00:12:34\n", "t.ini:2: [port p] mac: \"52:54:00:12:34\" is not a "
+					     "MAC address; write it as in 52:54:00:12:34:56\n"},
+		{P "mac = 52-54-00-12-34-56\n",
+		 "t.ini:2: [port p] mac: \"52-54-00-12-34-56\" is not a MAC address; write it as "
+		 "in 52:54:00:12:34:56\n"},
+		{P "mac = 52:54:00:12:34:5g\n",
+		 "t.ini:2: [port p] mac: \"52:54:00:12:34:5g\" is not a MAC address; write it as "
+		 "in 52:54:00:12:34:56\n"},
+		{P "mac = 53:54:00:12:34:56\n", "t.ini:2: [port p] mac: 53:54:00:12:34:56 cannot "
+						"be a source address; write a station's\n"},
+		{P "mac = 00:00:00:00:00:00\n", "t.ini:2: [port p] mac: 00:00:00:00:00:00 cannot "
+						"be a source address; write a station's\n"},
+		{P "mac = 52:54:00:12:34:56,52:54:00:12:34:56\n",
+		 "t.ini:2: [port p] mac: 52:54:00:12:34:56 is named twice; name it once\n"},
+		{P "storm = 0\n",
+		 "t.ini:2: [port p] storm: 0 is out of range; write 1 to 100000000\n"},
+		{P "max-macs = 0\n",
+		 "t.ini:2: [port p] max-macs: 0 is out of range; write 1 to 1000000\n"},
+	};
+	struct topology topo;
+
+	load(&topo, P "mac = 52:54:00:AB:00:01, 52:54:00:ab:00:02\nisolated = yes\nstorm = "
+		      "1000\nmax-macs = 2\n");
+	CU_ASSERT_EQUAL(topo.ports[0].mac.n, 2);
+	CU_ASSERT_EQUAL(memcmp(topo.ports[0].mac.macs[1], "\x52\x54\0\xab\0\x02", 6), 0);
+	CU_ASSERT_EQUAL(topo.ports[0].isolated, YES);
+	CU_ASSERT_EQUAL(topo.ports[0].storm, 1000);
+	CU_ASSERT_EQUAL(topo.ports[0].max_macs, 2);
+	CU_ASSERT_TRUE(dump_has(&topo, "mac = 52:54:00:ab:00:01, 52:54:00:ab:00:02\n"));
+	topology_fini(&topo);
+	JUDGE_ALL(cases);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -168,6 +271,11 @@ int main(void)
 		 an_interface_has_a_short_name_of_its_own},
 		{"keys_of_another_type_of_port_are_refused",
 		 keys_of_another_type_of_port_are_refused},
+		{"a_trunk_takes_vlans_and_ranges", a_trunk_takes_vlans_and_ranges},
+		{"vlans_that_do_not_exist_are_refused", vlans_that_do_not_exist_are_refused},
+		{"rules_that_contradict_each_other_are_refused",
+		 rules_that_contradict_each_other_are_refused},
+		{"a_port_is_bound_to_addresses", a_port_is_bound_to_addresses},
 		CU_TEST_INFO_NULL,
 	};
 
