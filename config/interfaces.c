@@ -3,18 +3,26 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/device.h"
 #include "config/entries.h"
 
-static struct port_conf *tap_of(const struct entries *entries, unsigned idx)
+/* The port that this entry is, if it is of this type and the key is not refused. */
+static struct port_conf *port_of(const struct entries *entries, unsigned idx, enum port_type type,
+				 const char *key)
 {
 	const struct entry *entry = &entries->items[idx];
 	struct port_conf *port;
 
 	if (strcmp(entry->def->kind, "port") != 0 || entry->misnamed ||
-	    entry_is_bad(entry, "type") || entry_is_bad(entry, "ifname"))
+	    entry_is_bad(entry, "type") || entry_is_bad(entry, key))
 		return NULL;
 	port = schema_item(entry->def, entries->topo, entry->item);
-	return port->type == PORT_TAP ? port : NULL;
+	return port->type == type ? port : NULL;
+}
+
+static struct port_conf *tap_of(const struct entries *entries, unsigned idx)
+{
+	return port_of(entries, idx, PORT_TAP, "ifname");
 }
 
 static void derive_ifname(struct entries *entries, const struct entry *entry,
@@ -30,8 +38,39 @@ static void derive_ifname(struct entries *entries, const struct entry *entry,
 			 port->name);
 }
 
+static void check_device(struct entries *entries, unsigned idx)
+{
+	const struct entry *entry = &entries->items[idx];
+	struct port_conf *port = port_of(entries, idx, PORT_ETHDEV, "device");
+
+	if (!port)
+		return;
+	port->device_is_pci = device_is_pci(port->device);
+	if (!port->device[0])
+		entries_complain(
+			entries, entry, "device",
+			"a port of type ethdev needs one; write device = 0000:03:00.0 (a NIC) "
+			"or device = net_af_packet0,iface=eth1");
+	for (unsigned j = 0; port->device[0] && j < idx; j++) {
+		const struct port_conf *other = port_of(entries, j, PORT_ETHDEV, "device");
+		size_t len = strcspn(port->device, ",");
+		char label[ENTRY_WHERE_LEN];
+
+		if (other && strcspn(other->device, ",") == len &&
+		    memcmp(other->device, port->device, len) == 0)
+			entries_complain(
+				entries, entry, "device",
+				"the same device as that of %s in line %d; give each port its "
+				"own, virtual ones by another number",
+				entry_where(&entries->items[j], NULL, label),
+				entry_line_of(&entries->items[j], "device"));
+	}
+}
+
 void interfaces_check(struct entries *entries)
 {
+	for (unsigned i = 0; i < entries->n_items; i++)
+		check_device(entries, i);
 	for (unsigned i = 0; i < entries->n_items; i++) {
 		struct port_conf *port = tap_of(entries, i);
 

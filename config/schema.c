@@ -35,6 +35,7 @@ static const char *const l2cp_words[] = {
 static const char *const port_type_words[] = {
 	[PORT_VHOST_USER] = "vhost-user",
 	[PORT_TAP] = "tap",
+	[PORT_ETHDEV] = "ethdev",
 	[PORT_TYPE_N] = NULL,
 };
 static const char *const role_words[] = {
@@ -153,7 +154,7 @@ static const struct key_def port_keys[] = {
 	 .words = port_type_words,
 	 .fallback = "vhost-user",
 	 .help = "what is at the other end; vhost-user: a virtual machine; tap: this host, by a "
-		 "network interface of its own"},
+		 "network interface of its own; ethdev: a NIC or virtual device of DPDK"},
 	{.name = "role",
 	 .type = VALUE_ENUM,
 	 FIELD(struct port_conf, role),
@@ -176,7 +177,7 @@ static const struct key_def port_keys[] = {
 	 .min = 1,
 	 .max = TOPOLOGY_MAX_QUEUES,
 	 .fallback = "1",
-	 .help = "queue pairs offered to the guest, or of the TAP"},
+	 .help = "queue pairs offered to the guest, or of the TAP or device"},
 	/* 68: RFC 791 and VIRTIO 1.2 section 5.1.4.1; 9702: what fits with a header and two VLAN
 	 * tags into the frame of 9728 bytes that Open vSwitch and common NICs stop at. */
 	{.name = "mtu",
@@ -238,6 +239,14 @@ static const struct key_def port_keys[] = {
 	 .when_key = "type",
 	 .when_words = BIT(PORT_TAP),
 	 .help = "yes: an interface that we made stays when the switch ends"},
+	{.name = "device",
+	 .type = VALUE_DEVICE,
+	 FIELD(struct port_conf, device),
+	 .fallback_help = "none, it has to be written",
+	 .when_key = "type",
+	 .when_words = BIT(PORT_ETHDEV),
+	 .help = "PCI address of a NIC bound to vfio-pci, or a virtual device with its parameters, "
+		 "as in net_af_packet0,iface=eth1"},
 	{.name = "vlan",
 	 .type = VALUE_UINT,
 	 FIELD(struct port_conf, vlan),

@@ -31,6 +31,7 @@ enum value_type {
 	VALUE_USER,    /* user name or number; (uid_t)-1 when unset */
 	VALUE_GROUP,   /* group name or number; (gid_t)-1 when unset */
 	VALUE_ADDRESS, /* IPv4 or IPv6 address with the length of its prefix: struct ip_prefix */
+	VALUE_DEVICE,  /* PCI address or virtual device of DPDK */
 	VALUE_VLANS,   /* VLAN ids and ranges of them: struct vlan_set */
 	VALUE_MACS,    /* station addresses: struct mac_list */
 	VALUE_WORKERS, /* count of min..max, or "cores LIST" */

@@ -9,6 +9,7 @@
 
 #include "config/address.h"
 #include "config/cores.h"
+#include "config/device.h"
 #include "config/macs.h"
 #include "config/path.h"
 #include "config/suggest.h"
@@ -251,6 +252,13 @@ static int parse_address(const struct key_def *key, const char *text, void *fiel
 	return address_parse(field, text, why);
 }
 
+static int parse_device(const struct key_def *key, const char *text, void *field,
+			struct value_why *why)
+{
+	(void)key;
+	return device_parse(field, text, why);
+}
+
 static int parse_vlans(const struct key_def *key, const char *text, void *field,
 		       struct value_why *why)
 {
@@ -315,12 +323,19 @@ static const struct {
 		     struct value_why *why);
 	void (*print)(const struct key_def *key, const void *field, FILE *out);
 } types[] = {
-	[VALUE_UINT] = {parse_uint, print_uint},	  [VALUE_ENUM] = {parse_enum, print_enum},
-	[VALUE_NAME] = {parse_name, print_text},	  [VALUE_REF] = {parse_ref, NULL},
-	[VALUE_DIR] = {parse_path, print_text},		  [VALUE_SOCKET] = {parse_path, print_text},
-	[VALUE_MODE] = {parse_mode, print_mode},	  [VALUE_USER] = {parse_id, print_uint},
-	[VALUE_VLANS] = {parse_vlans, print_vlans},	  [VALUE_MACS] = {parse_macs, print_macs},
-	[VALUE_ADDRESS] = {parse_address, print_address}, [VALUE_GROUP] = {parse_id, print_uint},
+	[VALUE_UINT] = {parse_uint, print_uint},
+	[VALUE_ENUM] = {parse_enum, print_enum},
+	[VALUE_NAME] = {parse_name, print_text},
+	[VALUE_REF] = {parse_ref, NULL},
+	[VALUE_DIR] = {parse_path, print_text},
+	[VALUE_SOCKET] = {parse_path, print_text},
+	[VALUE_MODE] = {parse_mode, print_mode},
+	[VALUE_USER] = {parse_id, print_uint},
+	[VALUE_DEVICE] = {parse_device, print_text},
+	[VALUE_VLANS] = {parse_vlans, print_vlans},
+	[VALUE_MACS] = {parse_macs, print_macs},
+	[VALUE_ADDRESS] = {parse_address, print_address},
+	[VALUE_GROUP] = {parse_id, print_uint},
 	[VALUE_WORKERS] = {parse_workers, print_workers},
 };
 _Static_assert(sizeof(types) / sizeof(types[0]) == VALUE_TYPE_N, "every type has its functions");
@@ -395,6 +410,9 @@ void value_describe(const struct key_def *key, FILE *out)
 		break;
 	case VALUE_ADDRESS:
 		fputs("ADDRESS/PREFIX-LENGTH", out);
+		break;
+	case VALUE_DEVICE:
+		fputs("PCI address, or NAME,PARAMETER=VALUE,...", out);
 		break;
 	case VALUE_VLANS:
 		fputs("VLANs as in: 10,20-29", out);

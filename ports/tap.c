@@ -355,7 +355,7 @@ static struct tap_port *tap_new(const struct port_conf *conf, uint16_t id,
 	return NULL;
 }
 
-struct port *tap_open(const struct port_conf *conf, uint16_t id, const struct port_env *env)
+struct port *tap_port_open(const struct port_conf *conf, uint16_t id, const struct port_env *env)
 {
 	struct tap_port *tp = tap_new(conf, id, env);
 	int ret;

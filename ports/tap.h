@@ -1,8 +1,8 @@
 /* tap.h - a port to this host: a TAP interface of our own, checksum and segmentation offloads
  * passed through.
  *
- * Threads:   tap_open() and close on the control thread; the rest as port.h says.
- * Ownership: tap_open() gives, port->ops->close takes. It borrows conf and env for as long.
+ * Threads:   tap_port_open() and close on the control thread; the rest as port.h says.
+ * Ownership: tap_port_open() gives, port->ops->close takes. It borrows conf and env for as long.
  * Failure:   NULL with errno, after a logged line that says what to do. An interface that goes down
  * or away takes the link down within a second and brings it up again when it is back.
  *
@@ -14,6 +14,6 @@
 #include "config/topology.h"
 #include "ports/port.h"
 
-struct port *tap_open(const struct port_conf *conf, uint16_t id, const struct port_env *env);
+struct port *tap_port_open(const struct port_conf *conf, uint16_t id, const struct port_env *env);
 
 #endif

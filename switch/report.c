@@ -23,6 +23,7 @@ static const char *const worker_counter_names[WORKER_COUNTER_N] = {
 static const char *const type_names[PORT_TYPE_N] = {
 	[PORT_VHOST_USER] = "vhost-user",
 	[PORT_TAP] = "tap",
+	[PORT_ETHDEV] = "ethdev",
 };
 
 static json_t *drops_object(const uint64_t drops[DROP_N])

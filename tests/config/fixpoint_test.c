@@ -129,8 +129,13 @@ static void add_rules(struct text *text)
 		add(text, "isolated = yes\nmax-macs = %u\nstorm = %u\n", 1 + dice(9), 1 + dice(9));
 }
 
-static void add_tap(struct text *text, unsigned idx)
+static void add_uplink(struct text *text, unsigned idx)
 {
+	if (dice(4) == 0) {
+		add(text, "type = ethdev\ndevice = %s:%02x.0\n", ONE_OF("00", "aB", "0001:02"),
+		    idx);
+		return;
+	}
 	add(text, "type = tap\n");
 	if (dice(2))
 		add(text, "ifname = tap%u\n", idx);
@@ -150,7 +155,7 @@ static void add_port(struct text *text, unsigned idx, unsigned n_bridges)
 
 	add(text, "[port p%u]\n", idx);
 	if (dice(4) == 0) {
-		add_tap(text, idx);
+		add_uplink(text, idx);
 		return;
 	}
 	if (n_bridges && dice(2))
@@ -202,7 +207,8 @@ static bool same_port(const struct port_conf *a, const struct port_conf *b)
 	       a->socket_owner == b->socket_owner && a->socket_group == b->socket_group &&
 	       strcmp(a->ifname, b->ifname) == 0 &&
 	       memcmp(&a->address, &b->address, sizeof(a->address)) == 0 && a->owner == b->owner &&
-	       a->persist == b->persist && a->vlan == b->vlan &&
+	       a->persist == b->persist && strcmp(a->device, b->device) == 0 &&
+	       a->device_is_pci == b->device_is_pci && a->vlan == b->vlan &&
 	       memcmp(&a->trunk, &b->trunk, sizeof(a->trunk)) == 0 && a->native == b->native &&
 	       a->native_tagged == b->native_tagged && a->tunnel == b->tunnel &&
 	       a->priority_tags == b->priority_tags &&

@@ -64,7 +64,8 @@ static void an_unknown_section_or_key_is_told_with_the_nearest_word(void)
 		{PORT "colour = red\n",
 		 "t.ini:2: [port p] colour: unknown key; known here are bridge, type, role, "
 		 "socket, queues, mtu, socket-mode, socket-owner, socket-group, ifname, address, "
-		 "owner, persist, vlan, trunk, native, native-tagged, tunnel, priority-tags, mac, "
+		 "owner, persist, device, vlan, trunk, native, native-tagged, tunnel, "
+		 "priority-tags, mac, "
 		 "isolated, "
 		 "max-macs, storm\n"},
 		{"mtu = 1500\n" PORT,
@@ -272,7 +273,7 @@ static void words_modes_and_ids_are_checked(void)
 		{PORT "[bridge b]\nmode = router\n", "t.ini:3: [bridge b] mode: \"router\" is not "
 						     "known; write one of switch, hub, wire\n"},
 		{PORT "type = vhost\n", "t.ini:2: [port p] type: \"vhost\" is not known; did you "
-					"mean \"vhost-user\"? (vhost-user, tap)\n"},
+					"mean \"vhost-user\"? (vhost-user, tap, ethdev)\n"},
 		{PORT "[switch]\nhugepages = YES\n",
 		 "t.ini:3: [switch] hugepages: \"YES\" is not known; did you mean "
 		 "\"yes\"? (auto, yes, no)\n"},

@@ -258,6 +258,43 @@ static void a_port_is_bound_to_addresses(void)
 	JUDGE_ALL(cases);
 }
 
+static void a_device_is_a_pci_address_or_a_virtual_one(void)
+{
+	static const struct refusal cases[] = {
+		{P "type = ethdev\n",
+		 "t.ini:1: [port p] device: a port of type ethdev needs one; write device = "
+		 "0000:03:00.0 (a NIC) or device = net_af_packet0,iface=eth1\n"},
+		{P "type = ethdev\ndevice = eth0\n",
+		 "t.ini:3: [port p] device: \"eth0\" is no device; write a PCI address as in "
+		 "0000:03:00.0, or a virtual device with its number, as in "
+		 "net_af_packet0,iface=eth1\n"},
+		{P "type = ethdev\ndevice = net_af_packet,iface=eth0\n",
+		 "t.ini:3: [port p] device: \"net_af_packet,iface=eth0\" is no device; write a PCI "
+		 "address as in 0000:03:00.0, or a virtual device with its number, as in "
+		 "net_af_packet0,iface=eth1\n"},
+		{P "type = ethdev\ndevice = 03:00\n",
+		 "t.ini:3: [port p] device: \"03:00\" is no device; write a PCI address as in "
+		 "0000:03:00.0, or a virtual device with its number, as in "
+		 "net_af_packet0,iface=eth1\n"},
+		{P "type = ethdev\ndevice = net_null0\n[port q]\ntype = ethdev\ndevice = "
+		   "net_null0,size=64\n",
+		 "t.ini:6: [port q] device: the same device as that of [port p] in line 3; give "
+		 "each port its own, virtual ones by another number\n"},
+		{P "device = 03:00.0\n", "t.ini:2: [port p] device: the key has a meaning only "
+					 "with type = ethdev; remove it\n"},
+	};
+	struct topology topo;
+
+	load(&topo, P "type = ethdev\ndevice = 0A:1f.3\n[port q]\ntype = ethdev\ndevice = "
+		      "net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap\n");
+	CU_ASSERT_TRUE(topo.ports[0].device_is_pci);
+	CU_ASSERT_STRING_EQUAL(topo.ports[0].device, "0000:0a:1f.3");
+	CU_ASSERT_FALSE(topo.ports[1].device_is_pci);
+	CU_ASSERT_TRUE(dump_has(&topo, "device = net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap\n"));
+	topology_fini(&topo);
+	JUDGE_ALL(cases);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -276,6 +313,8 @@ int main(void)
 		{"rules_that_contradict_each_other_are_refused",
 		 rules_that_contradict_each_other_are_refused},
 		{"a_port_is_bound_to_addresses", a_port_is_bound_to_addresses},
+		{"a_device_is_a_pci_address_or_a_virtual_one",
+		 a_device_is_a_pci_address_or_a_virtual_one},
 		CU_TEST_INFO_NULL,
 	};
 
