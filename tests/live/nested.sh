@@ -92,10 +92,11 @@ outer_initrd() {
 fetch_kernel
 inner_initrd "$work_dir/inner.cpio"
 outer_initrd "$work_dir/outer.cpio"
+# The TSC of an emulated CPU on a busy host is calibrated wrong, by a factor of ten at times.
 log=${RINGWAY_NESTED_LOG:-$work_dir/log}
 timeout "$timeout_s" qemu-system-x86_64 -accel tcg -cpu max -smp 2 -m 2048 -nographic -no-reboot -nodefaults \
     -serial stdio -kernel "$vmlinuz" -initrd "$work_dir/outer.cpio" \
-    -append "console=ttyS0 quiet panic=-1 rdinit=/init tsc=reliable" </dev/null | tee "$log" || true
+    -append "console=ttyS0 quiet panic=-1 rdinit=/init tsc=unstable clocksource=hpet" </dev/null | tee "$log" || true
 if grep -q '^NESTED VERDICT 0' "$log"; then
     echo "nested: passed"
 else

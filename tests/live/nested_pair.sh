@@ -7,12 +7,12 @@ fault() {
     failed=1
 }
 
-# wait_for FILE WORD: up to 300 s.
+# wait_for FILE WORD: up to 900 s; a clock in here may run fast.
 wait_for() {
     tries=0
     while ! grep -q -- "$2" "$1" 2>/dev/null; do
         tries=$((tries + 1))
-        [ $tries -lt 300 ] || return 1
+        [ $tries -lt 900 ] || return 1
         sleep 1
     done
 }
@@ -23,11 +23,11 @@ switch=$!
 wait_for /tmp/switch ready || fault "the switch is not ready"
 
 ringway-vmm --name b --kernel /inner/vmlinuz --initrd /inner/initrd --memory 256M --console file:/tmp/b.out --stats \
-    --timeout 500 --net socket=/run/lab/b.sock --stop-timeout 120 --append "quiet ip=10.0.0.2 serve=5000000 wait" \
+    --timeout 900 --net socket=/run/lab/b.sock --stop-timeout 300 --append "quiet ip=10.0.0.2 serve=5000000 wait" \
     </dev/null 2>/tmp/b.err &
 b=$!
 ringway-vmm --name a --kernel /inner/vmlinuz --initrd /inner/initrd --memory 256M --console file:/tmp/a.out --stats \
-    --timeout 500 --cpus 2 --net socket=/run/lab/a.sock,queues=2 \
+    --timeout 900 --cpus 2 --net socket=/run/lab/a.sock,queues=2 \
     --append "quiet ip=10.0.0.1 ping=10.0.0.2 fetch=10.0.0.2" </dev/null 2>/tmp/a.err
 code=$?
 [ $code = 0 ] || fault "a ended with $code"
