@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/captures.h"
 #include "config/complaints.h"
 #include "config/entries.h"
 #include "config/path.h"
@@ -221,6 +222,7 @@ int check_topology(struct entries *entries, int n_lines)
 			if (is_kind(&entries->items[i], "bridge"))
 				check_wire(entries, &entries->items[i]);
 	sockets_check(entries);
+	captures_check(entries);
 	if (entries->topo->n_ports == 0 && !entries_may_miss(entries, port_section()))
 		complaints_add(entries->complaints, n_lines ? n_lines : 1, NULL,
 			       "there is no port; write at least one section [port NAME]");

@@ -31,6 +31,10 @@ enum value_type {
 	VALUE_USER,    /* user name or number; (uid_t)-1 when unset */
 	VALUE_GROUP,   /* group name or number; (gid_t)-1 when unset */
 	VALUE_WORKERS, /* count of min..max, or "cores LIST" */
+	VALUE_PORTS,   /* names with commas between, or * */
+	VALUE_FILTER,  /* pcap-filter(7) */
+	VALUE_FILE,    /* path of at most max bytes, or - */
+	VALUE_SIZE,    /* bytes, min..max, as 64K, 10M, 2G or a plain number */
 	VALUE_TYPE_N,
 };
 

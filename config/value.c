@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/capture_value.h"
 #include "config/cores.h"
 #include "config/path.h"
 #include "config/suggest.h"
@@ -269,11 +270,20 @@ static const struct {
 		     struct value_why *why);
 	void (*print)(const struct key_def *key, const void *field, FILE *out);
 } types[] = {
-	[VALUE_UINT] = {parse_uint, print_uint}, [VALUE_ENUM] = {parse_enum, print_enum},
-	[VALUE_NAME] = {parse_name, print_text}, [VALUE_REF] = {parse_ref, NULL},
-	[VALUE_DIR] = {parse_path, print_text},	 [VALUE_SOCKET] = {parse_path, print_text},
-	[VALUE_MODE] = {parse_mode, print_mode}, [VALUE_USER] = {parse_id, print_uint},
-	[VALUE_GROUP] = {parse_id, print_uint},	 [VALUE_WORKERS] = {parse_workers, print_workers},
+	[VALUE_UINT] = {parse_uint, print_uint},
+	[VALUE_ENUM] = {parse_enum, print_enum},
+	[VALUE_NAME] = {parse_name, print_text},
+	[VALUE_REF] = {parse_ref, NULL},
+	[VALUE_DIR] = {parse_path, print_text},
+	[VALUE_SOCKET] = {parse_path, print_text},
+	[VALUE_MODE] = {parse_mode, print_mode},
+	[VALUE_USER] = {parse_id, print_uint},
+	[VALUE_GROUP] = {parse_id, print_uint},
+	[VALUE_WORKERS] = {parse_workers, print_workers},
+	[VALUE_PORTS] = {capture_value_parse_ports, print_text},
+	[VALUE_FILTER] = {capture_value_parse_filter, print_text},
+	[VALUE_FILE] = {parse_path, print_text},
+	[VALUE_SIZE] = {capture_value_parse_size, capture_value_print_size},
 };
 _Static_assert(sizeof(types) / sizeof(types[0]) == VALUE_TYPE_N, "every type has its functions");
 
@@ -348,6 +358,21 @@ void value_describe(const struct key_def *key, FILE *out)
 	case VALUE_WORKERS:
 		fprintf(out, "%ju..%ju, or cores LIST as in: cores 2,4-6", (uintmax_t)key->min,
 			(uintmax_t)key->max);
+		break;
+	case VALUE_PORTS:
+		fputs("NAME,NAME,... of [port NAME], or *", out);
+		break;
+	case VALUE_FILTER:
+		fputs("pcap-filter(7)", out);
+		break;
+	case VALUE_FILE:
+		fputs("PATH or -", out);
+		break;
+	case VALUE_SIZE:
+		capture_value_print_size(key, &key->min, out);
+		fputs("..", out);
+		capture_value_print_size(key, &key->max, out);
+		fputs(" bytes, as in 64K, 10M, 2G", out);
 		break;
 	case VALUE_TYPE_N:
 		break;
