@@ -1,0 +1,24 @@
+/* acpi.h - the hardware-reduced ACPI tables: how a guest powers off, reboots, and finds its CPUs
+ * and devices.
+ *
+ * Threads:   before the vCPUs run.
+ * Ownership: writes into guest RAM from LAYOUT_ACPI; keeps nothing.
+ * Failure:   0 or -ENOSPC when the tables do not fit below 1 MiB.
+ *
+ * Source: ACPI 6.4 sections 4.1 (hardware-reduced), 5.2.5 (RSDP), 5.2.8 (XSDT), 5.2.9 (FADT),
+ * 5.2.12 (MADT). */
+#ifndef RINGWAY_VMM_ACPI_H
+#define RINGWAY_VMM_ACPI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	ACPI_MAX_CPUS = 254, /* xAPIC ids */
+	ACPI_AREA_LEN = 0x4000,
+};
+
+/* Writes all tables to `area`, which stands at guest-physical address `gpa`. */
+int acpi_build(uint8_t *area, size_t area_len, uint64_t gpa, unsigned n_cpus);
+
+#endif

@@ -1,0 +1,128 @@
+#include "vmm/boot.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/layout.h"
+
+struct signature {
+	size_t offset;
+	size_t len;
+	const char *bytes;
+	const char *name;
+	int (*load)(const struct guest_ram *, const struct boot_source *, struct boot_plan *,
+		    struct refusal *);
+};
+
+/* In the order of trial: an EFI stub bzImage starts with MZ, too. */
+static const struct signature signatures[] = {
+	{0x202, 4, "HdrS", "a bzImage", boot_bzimage_load},
+	{0, 4, "\177ELF", "an ELF file", boot_elf_load},
+	{0, 2, "\037\213", "a gzip file: unpack it with `gunzip`", NULL},
+	{0, 6, "\3757zXZ\0", "an xz file: unpack it with `unxz`", NULL},
+	{0, 4, "\050\265\057\375", "a zstd file: unpack it with `unzstd`", NULL},
+	{0, 6, "070701", "a cpio archive: that is an initrd, not a kernel", NULL},
+	{0, 4, "QFI\373", "a qcow2 disk image, not a kernel", NULL},
+	{0, 8, "!<arch>\n",
+	 "a .deb or .a archive: unpack it with `dpkg-deb -x` and use boot/vmlinuz-*", NULL},
+	{0, 2, "MZ",
+	 "an EFI program without a Linux setup header (a unified kernel image?): give the "
+	 "vmlinuz it was made of",
+	 NULL},
+	{0, 2, "#!", "a script", NULL},
+};
+
+static const struct signature *signature_of(const struct boot_file *file)
+{
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
+		const struct signature *s = &signatures[i];
+
+		if (file->len >= s->offset + s->len &&
+		    memcmp(file->bytes + s->offset, s->bytes, s->len) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+const char *boot_kind_name(const struct boot_file *file)
+{
+	const struct signature *s = signature_of(file);
+
+	if (file->len == 0)
+		return "an empty file";
+	return s ? s->name : "a file of unknown kind";
+}
+
+int boot_load(const struct guest_ram *ram, const struct boot_source *source, struct boot_plan *plan,
+	      struct refusal *why)
+{
+	const struct signature *s = signature_of(&source->kernel);
+
+	memset(plan, 0, sizeof(*plan));
+	if (!s || !s->load)
+		return refuse(
+			why, ENOEXEC,
+			"kernel %s: is %s; give a bzImage (/boot/vmlinuz-*) or an ELF vmlinux "
+			"with a PVH note",
+			source->kernel.name, boot_kind_name(&source->kernel));
+	return s->load(ram, source, plan, why);
+}
+
+int boot_place_cmdline(const struct guest_ram *ram, const struct boot_source *source,
+		       size_t max_len, struct refusal *why)
+{
+	size_t len = strlen(source->cmdline);
+	char *place = guest_ram_at(ram, LAYOUT_CMDLINE, len + 1);
+
+	if (len > max_len || !place)
+		return refuse(
+			why, E2BIG,
+			"command line: %zu characters, the kernel takes %zu; shorten --append", len,
+			max_len);
+	memcpy(place, source->cmdline, len + 1);
+	return 0;
+}
+
+int boot_place_initrd(const struct guest_ram *ram, const struct boot_source *source, uint64_t floor,
+		      uint64_t ceiling, struct boot_plan *plan, struct refusal *why)
+{
+	const struct boot_file *initrd = &source->initrd;
+	uint64_t start;
+	void *place;
+
+	if (initrd->len == 0)
+		return 0;
+	if (ceiling > guest_ram_low_end(ram))
+		ceiling = guest_ram_low_end(ram);
+	if (floor > ceiling || initrd->len > ceiling - floor)
+		return refuse(
+			why, ENOSPC,
+			"initrd %s: %zu KiB do not fit above the kernel, which ends at %llu MiB; "
+			"raise --memory",
+			initrd->name, initrd->len >> 10, (unsigned long long)(floor >> 20));
+	start = (ceiling - initrd->len) & ~(uint64_t)(LAYOUT_PAGE - 1);
+	if (start < floor)
+		start = floor;
+	place = guest_ram_at(ram, start, initrd->len);
+	if (!place)
+		return refuse(why, ENOSPC, "initrd %s: does not fit; raise --memory", initrd->name);
+	memcpy(place, initrd->bytes, initrd->len);
+	plan->initrd_start = start;
+	plan->initrd_len = initrd->len;
+	return 0;
+}
+
+unsigned boot_memory_map(const struct guest_ram *ram, struct boot_range range[BOOT_MAX_RANGES])
+{
+	unsigned n = 0;
+
+	range[n++] = (struct boot_range){0, LAYOUT_LOW_RAM_END, BOOT_RANGE_RAM};
+	range[n++] = (struct boot_range){LAYOUT_LOW_RAM_END, LAYOUT_HIGH_RAM - LAYOUT_LOW_RAM_END,
+					 BOOT_RANGE_RESERVED};
+	range[n++] = (struct boot_range){LAYOUT_HIGH_RAM, guest_ram_low_end(ram) - LAYOUT_HIGH_RAM,
+					 BOOT_RANGE_RAM};
+	if (ram->n_regions > 1)
+		range[n++] = (struct boot_range){ram->region[1].gpa, ram->region[1].size,
+						 BOOT_RANGE_RAM};
+	return n;
+}

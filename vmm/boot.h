@@ -1,0 +1,80 @@
+/* boot.h - puts a kernel, its initrd and its command line into guest RAM and says how to enter it.
+ *
+ * Threads:   before the vCPUs run.
+ * Ownership: borrows the image and initrd for the call.
+ * Failure:   0 or -errno with a refusal that says what the file is, or what does not fit.
+ *
+ * Sources: Linux Documentation/arch/x86/boot.rst (protocol 2.12 and later, 64-bit entry) and the
+ * x86/HVM direct boot ABI (PVH). */
+#ifndef RINGWAY_VMM_BOOT_H
+#define RINGWAY_VMM_BOOT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/guest_ram.h"
+#include "vmm/refusal.h"
+
+struct boot_file {
+	const uint8_t *bytes;
+	size_t len;
+	const char *name; /* for refusals */
+};
+
+struct boot_source {
+	struct boot_file kernel;
+	struct boot_file initrd; /* len 0: none */
+	const char *cmdline;
+};
+
+enum boot_mode {
+	BOOT_LONG_MODE,	     /* bzImage: 64-bit entry, identity mapped; argument in rsi */
+	BOOT_PROTECTED_MODE, /* PVH: 32-bit entry, no paging; argument in ebx */
+};
+
+struct boot_plan {
+	enum boot_mode mode;
+	uint64_t entry;
+	uint64_t argument;   /* guest-physical address of boot_params or hvm_start_info */
+	uint64_t kernel_end; /* what the kernel needs in place, exclusive */
+	uint64_t kernel_start;
+	uint64_t initrd_start;
+	size_t initrd_len;
+};
+
+/* Loads whichever kind of kernel it is. */
+int boot_load(const struct guest_ram *ram, const struct boot_source *source, struct boot_plan *plan,
+	      struct refusal *why);
+
+/* The two kinds, for boot_load() and the tests. */
+int boot_bzimage_load(const struct guest_ram *ram, const struct boot_source *source,
+		      struct boot_plan *plan, struct refusal *why);
+int boot_elf_load(const struct guest_ram *ram, const struct boot_source *source,
+		  struct boot_plan *plan, struct refusal *why);
+
+/* Used by both: the command line at LAYOUT_CMDLINE (max_len without the NUL), and the initrd as
+ * high as possible in [floor, ceiling). */
+int boot_place_cmdline(const struct guest_ram *ram, const struct boot_source *source,
+		       size_t max_len, struct refusal *why);
+int boot_place_initrd(const struct guest_ram *ram, const struct boot_source *source, uint64_t floor,
+		      uint64_t ceiling, struct boot_plan *plan, struct refusal *why);
+
+struct boot_range {
+	uint64_t start;
+	uint64_t len;
+	uint32_t type; /* 1 RAM, 2 reserved; the same numbers in e820 and PVH */
+};
+
+enum {
+	BOOT_MAX_RANGES = 4,
+	BOOT_RANGE_RAM = 1,
+	BOOT_RANGE_RESERVED = 2,
+};
+
+/* The memory map that the kernel is told. Returns how many ranges it wrote. */
+unsigned boot_memory_map(const struct guest_ram *ram, struct boot_range range[BOOT_MAX_RANGES]);
+
+/* What the first bytes of a file look like: "a gzip file", "a bzImage", ... */
+const char *boot_kind_name(const struct boot_file *file);
+
+#endif

@@ -1,0 +1,149 @@
+#include <asm/bootparam.h>
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/boot.h"
+#include "vmm/layout.h"
+
+enum {
+	SETUP_HEADER_START = 0x1f1,
+	SETUP_JUMP_TARGET = 0x201,    /* one byte: the header ends this far behind 0x202 */
+	SETUP_HEADER_MIN_END = 0x268, /* up to and with init_size */
+	BOOT_FLAG = 0xaa55,
+	PROTOCOL_64BIT = 0x20c,
+	ENTRY_64BIT = 0x200,
+	LOADER_UNDEFINED = 0xff,
+	SECTOR = 512,
+	CMDLINE_PLAUSIBLE = 0xffff, /* the header's cmdline_size is believed up to here */
+};
+
+/* The header ends where the image says, but never outside of the structure or the file. */
+static size_t header_end(const struct boot_file *kernel)
+{
+	size_t end = 0x202 + kernel->bytes[SETUP_JUMP_TARGET];
+	size_t most = SETUP_HEADER_START + sizeof(struct setup_header);
+
+	if (end > most)
+		end = most;
+	return end <= kernel->len ? end : 0;
+}
+
+static int check_header(const struct boot_file *kernel, const struct setup_header *hdr,
+			struct refusal *why)
+{
+	if (hdr->boot_flag != BOOT_FLAG)
+		return refuse(why, ENOEXEC,
+			      "kernel %s: boot flag is 0x%x, not 0xaa55: damaged file",
+			      kernel->name, hdr->boot_flag);
+	if (hdr->version < PROTOCOL_64BIT)
+		return refuse(
+			why, ENOEXEC,
+			"kernel %s: boot protocol %u.%u is too old; 2.12 (Linux 3.8) or newer is "
+			"needed",
+			kernel->name, hdr->version >> 8, hdr->version & 0xff);
+	if (!(hdr->loadflags & LOADED_HIGH) || !(hdr->xloadflags & XLF_KERNEL_64))
+		return refuse(why, ENOEXEC,
+			      "kernel %s: has no 64-bit entry; an amd64 bzImage is needed",
+			      kernel->name);
+	return 0;
+}
+
+/* Copies the header only: the rest of the first sector is code, and would be taken for settings. */
+static int read_header(const struct boot_file *kernel, struct setup_header *hdr,
+		       struct refusal *why)
+{
+	size_t end = kernel->len >= SETUP_HEADER_MIN_END ? header_end(kernel) : 0;
+
+	memset(hdr, 0, sizeof(*hdr));
+	if (end < SETUP_HEADER_MIN_END)
+		return refuse(why, ENOEXEC,
+			      "kernel %s: setup header is cut short (%zu bytes): damaged "
+			      "file or too old a kernel",
+			      kernel->name, kernel->len);
+	memcpy(hdr, kernel->bytes + SETUP_HEADER_START, end - SETUP_HEADER_START);
+	return check_header(kernel, hdr, why);
+}
+
+static int place_payload(const struct guest_ram *ram, const struct boot_file *kernel,
+			 const struct setup_header *hdr, struct boot_plan *plan,
+			 struct refusal *why)
+{
+	/* Zero means four, for very old kernels. */
+	size_t setup_len = ((hdr->setup_sects ? hdr->setup_sects : 4) + 1) * (size_t)SECTOR;
+	size_t payload_len, need;
+	void *place;
+
+	if (setup_len >= kernel->len)
+		return refuse(why, ENOEXEC,
+			      "kernel %s: setup part of %zu bytes in a file of %zu: damaged file",
+			      kernel->name, setup_len, kernel->len);
+	payload_len = kernel->len - setup_len;
+	if ((uint64_t)hdr->syssize * 16 > (uint64_t)payload_len + 15)
+		return refuse(
+			why, ENOEXEC,
+			"kernel %s: header tells of %llu bytes, the file has %zu: truncated file",
+			kernel->name, (unsigned long long)hdr->syssize * 16, payload_len);
+	if (payload_len <= ENTRY_64BIT)
+		return refuse(why, ENOEXEC, "kernel %s: ends before its entry: truncated file",
+			      kernel->name);
+	need = hdr->init_size > payload_len ? hdr->init_size : payload_len;
+	place = guest_ram_at(ram, LAYOUT_KERNEL, need);
+	if (!place)
+		return refuse(
+			why, ENOSPC, "kernel %s: needs %llu MiB of memory to start; raise --memory",
+			kernel->name, ((unsigned long long)LAYOUT_KERNEL + need + 0xfffff) >> 20);
+	memcpy(place, kernel->bytes + setup_len, payload_len);
+	plan->kernel_start = LAYOUT_KERNEL;
+	plan->kernel_end =
+		(LAYOUT_KERNEL + (uint64_t)need + LAYOUT_PAGE - 1) & ~(uint64_t)(LAYOUT_PAGE - 1);
+	return 0;
+}
+
+static void fill_zero_page(const struct guest_ram *ram, struct boot_params *params,
+			   const struct setup_header *hdr, const struct boot_plan *plan)
+{
+	struct boot_range range[BOOT_MAX_RANGES];
+	unsigned n = boot_memory_map(ram, range);
+
+	memset(params, 0, sizeof(*params));
+	params->hdr = *hdr;
+	params->hdr.type_of_loader = LOADER_UNDEFINED;
+	params->hdr.cmd_line_ptr = LAYOUT_CMDLINE;
+	params->hdr.ramdisk_image = (uint32_t)plan->initrd_start;
+	params->hdr.ramdisk_size = (uint32_t)plan->initrd_len;
+	params->hdr.setup_data = 0;
+	params->acpi_rsdp_addr = LAYOUT_ACPI;
+	for (unsigned i = 0; i < n; i++) {
+		params->e820_table[i].addr = range[i].start;
+		params->e820_table[i].size = range[i].len;
+		params->e820_table[i].type = range[i].type;
+	}
+	params->e820_entries = (uint8_t)n;
+}
+
+int boot_bzimage_load(const struct guest_ram *ram, const struct boot_source *source,
+		      struct boot_plan *plan, struct refusal *why)
+{
+	struct boot_params *params =
+		guest_ram_at(ram, LAYOUT_ZERO_PAGE, sizeof(struct boot_params));
+	size_t cmdline_max;
+	struct setup_header hdr;
+	int rc = read_header(&source->kernel, &hdr, why);
+
+	if (rc == 0)
+		rc = place_payload(ram, &source->kernel, &hdr, plan, why);
+	if (rc == 0)
+		rc = boot_place_initrd(ram, source, plan->kernel_end,
+				       (uint64_t)hdr.initrd_addr_max + 1, plan, why);
+	if (rc < 0)
+		return rc;
+	cmdline_max = hdr.cmdline_size < CMDLINE_PLAUSIBLE ? hdr.cmdline_size : CMDLINE_PLAUSIBLE;
+	rc = boot_place_cmdline(ram, source, cmdline_max, why);
+	if (rc < 0)
+		return rc;
+	fill_zero_page(ram, params, &hdr, plan);
+	plan->mode = BOOT_LONG_MODE;
+	plan->entry = plan->kernel_start + ENTRY_64BIT;
+	plan->argument = LAYOUT_ZERO_PAGE;
+	return 0;
+}

@@ -1,0 +1,264 @@
+#include <assert.h>
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/boot.h"
+#include "vmm/layout.h"
+
+enum {
+	NOTE_PHYS32_ENTRY = 18, /* XEN_ELFNOTE_PHYS32_ENTRY */
+	START_INFO_MAGIC = 0x336ec578,
+	START_INFO_VERSION = 1,
+	MAX_PROGRAM_HEADERS = 64,
+	CMDLINE_MAX = 2047,
+};
+
+/* Xen public/arch-x86/hvm/start_info.h, little endian. */
+struct start_info {
+	uint32_t magic;
+	uint32_t version;
+	uint32_t flags;
+	uint32_t n_modules;
+	uint64_t modules;
+	uint64_t cmdline;
+	uint64_t rsdp;
+	uint64_t memory_map;
+	uint32_t n_ranges;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct start_info) == 56, "hvm_start_info");
+
+struct start_range {
+	uint64_t addr;
+	uint64_t size;
+	uint32_t type;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct start_range) == 24, "hvm_memmap_table_entry");
+
+struct start_module {
+	uint64_t addr;
+	uint64_t size;
+	uint64_t cmdline;
+	uint64_t reserved;
+};
+static_assert(sizeof(struct start_module) == 32, "hvm_modlist_entry");
+
+struct start_page {
+	struct start_info info;
+	struct start_module initrd;
+	struct start_range range[BOOT_MAX_RANGES];
+};
+
+/* A program header of either class. */
+struct segment {
+	uint32_t type;
+	uint64_t offset;
+	uint64_t file_len;
+	uint64_t paddr;
+	uint64_t mem_len;
+};
+
+static bool in_file(const struct boot_file *file, uint64_t offset, uint64_t len)
+{
+	return offset <= file->len && len <= file->len - offset;
+}
+
+static int segment_at(const struct boot_file *file, uint64_t offset, bool is64,
+		      struct segment *segment)
+{
+	if (is64) {
+		Elf64_Phdr ph;
+
+		if (!in_file(file, offset, sizeof(ph)))
+			return -EINVAL;
+		memcpy(&ph, file->bytes + offset, sizeof(ph));
+		*segment = (struct segment){ph.p_type, ph.p_offset, ph.p_filesz, ph.p_paddr,
+					    ph.p_memsz};
+	} else {
+		Elf32_Phdr ph;
+
+		if (!in_file(file, offset, sizeof(ph)))
+			return -EINVAL;
+		memcpy(&ph, file->bytes + offset, sizeof(ph));
+		*segment = (struct segment){ph.p_type, ph.p_offset, ph.p_filesz, ph.p_paddr,
+					    ph.p_memsz};
+	}
+	return 0;
+}
+
+/* Reads where the program headers stand. */
+static int headers_of(const struct boot_file *file, bool *is64, uint64_t *offset, unsigned *n,
+		      unsigned *stride, struct refusal *why)
+{
+	unsigned machine;
+
+	*is64 = file->len > EI_CLASS && file->bytes[EI_CLASS] == ELFCLASS64;
+	if (*is64 && file->len >= sizeof(Elf64_Ehdr)) {
+		Elf64_Ehdr eh;
+
+		memcpy(&eh, file->bytes, sizeof(eh));
+		*offset = eh.e_phoff;
+		*n = eh.e_phnum;
+		*stride = eh.e_phentsize;
+		machine = eh.e_machine;
+	} else if (!*is64 && file->len >= sizeof(Elf32_Ehdr)) {
+		Elf32_Ehdr eh;
+
+		memcpy(&eh, file->bytes, sizeof(eh));
+		*offset = eh.e_phoff;
+		*n = eh.e_phnum;
+		*stride = eh.e_phentsize;
+		machine = eh.e_machine;
+	} else {
+		return refuse(why, ENOEXEC, "kernel %s: ELF header is cut short", file->name);
+	}
+	if (file->bytes[EI_DATA] != ELFDATA2LSB || (machine != EM_X86_64 && machine != EM_386))
+		return refuse(why, ENOEXEC, "kernel %s: ELF file of machine %u; x86 is needed",
+			      file->name, machine);
+	if (*n == 0 || *n > MAX_PROGRAM_HEADERS)
+		return refuse(why, ENOEXEC, "kernel %s: ELF file with %u program headers",
+			      file->name, *n);
+	return 0;
+}
+
+/* Looks for the PVH entry in one note segment. Every step moves on by at least a note header, so
+ * the length of the file bounds the walk. Returns 0 when there is none. */
+static uint64_t pvh_entry_in(const struct boot_file *file, const struct segment *segment)
+{
+	uint64_t at = segment->offset, left = segment->file_len;
+
+	while (left >= sizeof(Elf32_Nhdr)) {
+		Elf32_Nhdr note;
+		uint64_t name_len, desc_len, entry = 0;
+
+		memcpy(&note, file->bytes + at, sizeof(note));
+		at += sizeof(note);
+		left -= sizeof(note);
+		name_len = ((uint64_t)note.n_namesz + 3) & ~UINT64_C(3);
+		desc_len = ((uint64_t)note.n_descsz + 3) & ~UINT64_C(3);
+		if (name_len > left || desc_len > left - name_len)
+			return 0;
+		if (note.n_type == NOTE_PHYS32_ENTRY && note.n_namesz == 4 &&
+		    memcmp(file->bytes + at, "Xen", 4) == 0 &&
+		    (note.n_descsz == 4 || note.n_descsz == 8)) {
+			memcpy(&entry, file->bytes + at + name_len, note.n_descsz);
+			return entry;
+		}
+		at += name_len + desc_len;
+		left -= name_len + desc_len;
+	}
+	return 0;
+}
+
+static int load_segment(const struct guest_ram *ram, const struct boot_file *file,
+			const struct segment *segment, struct boot_plan *plan, struct refusal *why)
+{
+	uint8_t *place;
+
+	if (segment->mem_len == 0)
+		return 0;
+	if (segment->file_len > segment->mem_len)
+		return refuse(why, ENOEXEC,
+			      "kernel %s: ELF segment larger in the file than in memory",
+			      file->name);
+	/* Below 1 MiB the launcher's own tables lie. */
+	place = segment->paddr >= LAYOUT_HIGH_RAM
+			? guest_ram_at(ram, segment->paddr, segment->mem_len)
+			: NULL;
+	if (!place || segment->paddr >= LAYOUT_RAM_HOLE)
+		return refuse(
+			why, ENOSPC,
+			"kernel %s: ELF segment at 0x%llx, %llu KiB, lies outside of the memory "
+			"from 1 MiB to %llu MiB; raise --memory",
+			file->name, (unsigned long long)segment->paddr,
+			(unsigned long long)segment->mem_len >> 10,
+			(unsigned long long)guest_ram_low_end(ram) >> 20);
+	memcpy(place, file->bytes + segment->offset, segment->file_len);
+	if (plan->kernel_start == 0 || segment->paddr < plan->kernel_start)
+		plan->kernel_start = segment->paddr;
+	if (segment->paddr + segment->mem_len > plan->kernel_end)
+		plan->kernel_end = segment->paddr + segment->mem_len;
+	return 0;
+}
+
+static int load_segments(const struct guest_ram *ram, const struct boot_file *file,
+			 struct boot_plan *plan, struct refusal *why)
+{
+	uint64_t offset = 0;
+	unsigned n = 0, stride = 0;
+	bool is64;
+	int rc = headers_of(file, &is64, &offset, &n, &stride, why);
+
+	for (unsigned i = 0; i < n && rc == 0; i++) {
+		struct segment segment;
+
+		if (offset > file->len ||
+		    segment_at(file, offset + (uint64_t)i * stride, is64, &segment) < 0 ||
+		    !in_file(file, segment.offset, segment.file_len))
+			return refuse(why, ENOEXEC,
+				      "kernel %s: ELF segment %u passes the end of the "
+				      "file: truncated file",
+				      file->name, i);
+		if (segment.type == PT_LOAD)
+			rc = load_segment(ram, file, &segment, plan, why);
+		else if (segment.type == PT_NOTE && plan->entry == 0)
+			plan->entry = pvh_entry_in(file, &segment);
+	}
+	return rc;
+}
+
+static void fill_start_page(const struct guest_ram *ram, struct start_page *page,
+			    const struct boot_plan *plan)
+{
+	struct boot_range range[BOOT_MAX_RANGES];
+	unsigned n = boot_memory_map(ram, range);
+
+	memset(page, 0, sizeof(*page));
+	page->info.magic = START_INFO_MAGIC;
+	page->info.version = START_INFO_VERSION;
+	page->info.cmdline = LAYOUT_CMDLINE;
+	page->info.rsdp = LAYOUT_ACPI;
+	page->info.memory_map = LAYOUT_ZERO_PAGE + offsetof(struct start_page, range);
+	page->info.n_ranges = n;
+	for (unsigned i = 0; i < n; i++)
+		page->range[i] =
+			(struct start_range){range[i].start, range[i].len, range[i].type, 0};
+	if (plan->initrd_len == 0)
+		return;
+	page->info.n_modules = 1;
+	page->info.modules = LAYOUT_ZERO_PAGE + offsetof(struct start_page, initrd);
+	page->initrd.addr = plan->initrd_start;
+	page->initrd.size = plan->initrd_len;
+}
+
+int boot_elf_load(const struct guest_ram *ram, const struct boot_source *source,
+		  struct boot_plan *plan, struct refusal *why)
+{
+	const struct boot_file *file = &source->kernel;
+	int rc = load_segments(ram, file, plan, why);
+
+	if (rc < 0)
+		return rc;
+	if (plan->entry == 0)
+		return refuse(
+			why, ENOEXEC,
+			"kernel %s: ELF file without a PVH entry note; build with CONFIG_PVH=y or "
+			"give the bzImage",
+			file->name);
+	if (plan->entry < plan->kernel_start || plan->entry >= plan->kernel_end)
+		return refuse(why, ENOEXEC, "kernel %s: PVH entry 0x%llx lies in no segment",
+			      file->name, (unsigned long long)plan->entry);
+	rc = boot_place_initrd(ram, source,
+			       (plan->kernel_end + LAYOUT_PAGE - 1) & ~(uint64_t)(LAYOUT_PAGE - 1),
+			       LAYOUT_RAM_HOLE, plan, why);
+	if (rc == 0)
+		rc = boot_place_cmdline(ram, source, CMDLINE_MAX, why);
+	if (rc < 0)
+		return rc;
+	fill_start_page(ram, guest_ram_at(ram, LAYOUT_ZERO_PAGE, sizeof(struct start_page)), plan);
+	plan->mode = BOOT_PROTECTED_MODE;
+	plan->argument = LAYOUT_ZERO_PAGE;
+	return 0;
+}

@@ -1,0 +1,289 @@
+#include "vmm/console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vmm/tty_guard.h"
+
+enum {
+	DRAIN_MS = 500,
+	FILE_MODE = 0600,
+};
+
+static bool in_foreground(int fd)
+{
+	return isatty(fd) && tcgetpgrp(fd) == getpgrp();
+}
+
+static void make_raw(const struct console *console)
+{
+	struct termios raw = console->saved;
+
+	cfmakeraw(&raw);
+	/* The guest ends its lines with CR LF; our own lines keep their shape, too. */
+	raw.c_oflag = console->saved.c_oflag;
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+}
+
+static int open_stdio(struct console *console)
+{
+	struct stat st;
+
+	console->out_fd = STDOUT_FILENO;
+	if (isatty(STDIN_FILENO)) {
+		/* In the background the terminal belongs to somebody else. */
+		if (!in_foreground(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &console->saved) < 0)
+			return 0;
+		console->is_terminal = true;
+		tty_guard_arm(STDIN_FILENO, &console->saved);
+		make_raw(console);
+	} else if (fstat(STDIN_FILENO, &st) < 0 || S_ISCHR(st.st_mode)) {
+		return 0; /* closed, or /dev/null */
+	}
+	console->in_fd = STDIN_FILENO;
+	return 0;
+}
+
+static int open_pty(struct console *console, const char *link, struct refusal *why)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios raw;
+
+	if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 ||
+	    ptsname_r(fd, console->pty_name, sizeof(console->pty_name)) != 0) {
+		int error = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return refuse(why, error, "console: cannot make a pseudo-terminal: %s",
+			      strerror(error));
+	}
+	console->in_fd = console->out_fd = fd;
+	console->pty_peer = open(console->pty_name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (console->pty_peer >= 0 && tcgetattr(console->pty_peer, &raw) == 0) {
+		cfmakeraw(&raw);
+		tcsetattr(console->pty_peer, TCSANOW, &raw);
+	}
+	if (*link) {
+		struct stat st;
+
+		/* A link of a former run may go, anything else is not ours. */
+		if (lstat(link, &st) == 0 && S_ISLNK(st.st_mode))
+			unlink(link);
+		if (symlink(console->pty_name, link) < 0)
+			return refuse(why, errno, "console: cannot make the link %s: %s", link,
+				      strerror(errno));
+		snprintf(console->link_path, sizeof(console->link_path), "%s", link);
+	}
+	say("console: %s", *link ? link : console->pty_name);
+	return 0;
+}
+
+static int open_file(struct console *console, const char *path, struct refusal *why)
+{
+	console->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+	if (console->out_fd < 0)
+		return refuse(why, errno, "console: cannot write %s: %s", path, strerror(errno));
+	return 0;
+}
+
+int console_open(struct console *console, const char *spec, struct refusal *why)
+{
+	/* Field by field: clearing the ring would make it resident. */
+	console->in_fd = console->out_fd = console->pty_peer = -1;
+	console->is_terminal = console->escape_seen = console->closing = false;
+	console->has_writer = false;
+	console->link_path[0] = console->pty_name[0] = '\0';
+	console->head = console->tail = 0;
+	console->n_dropped = 0;
+	pthread_mutex_init(&console->lock, NULL);
+	pthread_cond_init(&console->changed, NULL);
+	if (strcmp(spec, "stdio") == 0)
+		return open_stdio(console);
+	if (strcmp(spec, "pty") == 0)
+		return open_pty(console, "", why);
+	if (strncmp(spec, "pty:", 4) == 0)
+		return open_pty(console, spec + 4, why);
+	if (strncmp(spec, "file:", 5) == 0)
+		return open_file(console, spec + 5, why);
+	if (strcmp(spec, "none") == 0)
+		return 0;
+	return refuse(why, EINVAL,
+		      "console: \"%s\" is none of stdio, pty, pty:LINK, file:PATH, none", spec);
+}
+
+struct writer_start {
+	struct console *console;
+	int (*prepare)(void *ctx);
+	void *ctx;
+};
+
+static void *run_writer(void *arg)
+{
+	struct writer_start start = *(struct writer_start *)arg;
+	struct console *console = start.console;
+
+	free(arg);
+	if (start.prepare)
+		start.prepare(start.ctx);
+	pthread_mutex_lock(&console->lock);
+	while (!console->closing || console->tail != console->head) {
+		size_t at = console->tail % CONSOLE_RING_LEN;
+		size_t len = console->head - console->tail;
+		ssize_t n;
+
+		if (len == 0) {
+			pthread_cond_wait(&console->changed, &console->lock);
+			continue;
+		}
+		if (len > CONSOLE_RING_LEN - at)
+			len = CONSOLE_RING_LEN - at;
+		pthread_mutex_unlock(&console->lock);
+		n = write(console->out_fd, console->ring + at, len);
+		pthread_mutex_lock(&console->lock);
+		/* Nobody reads any more: what was put is lost, and counted. */
+		if (n < 0 && errno != EINTR && errno != EAGAIN) {
+			console->n_dropped += len;
+			n = (ssize_t)len;
+		}
+		console->tail += n > 0 ? (size_t)n : 0;
+		pthread_cond_broadcast(&console->changed);
+	}
+	pthread_mutex_unlock(&console->lock);
+	return NULL;
+}
+
+int console_start(struct console *console, int (*prepare)(void *ctx), void *ctx,
+		  struct refusal *why)
+{
+	struct writer_start *start;
+	int rc;
+
+	if (console->out_fd < 0)
+		return 0;
+	start = malloc(sizeof(*start));
+	if (!start)
+		return refuse(why, ENOMEM, "console: out of memory");
+	*start = (struct writer_start){console, prepare, ctx};
+	rc = pthread_create(&console->writer, NULL, run_writer, start);
+	if (rc != 0) {
+		free(start);
+		return refuse(why, rc, "console: cannot create its thread: %s", strerror(rc));
+	}
+	console->has_writer = true;
+	return 0;
+}
+
+static void drain(struct console *console)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += DRAIN_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+	pthread_mutex_lock(&console->lock);
+	console->closing = true;
+	pthread_cond_broadcast(&console->changed);
+	while (console->tail != console->head &&
+	       pthread_cond_timedwait(&console->changed, &console->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&console->lock);
+}
+
+void console_close(struct console *console)
+{
+	bool stuck = false;
+
+	if (console->has_writer) {
+		drain(console);
+		stuck = console->tail != console->head;
+		/* A writer that is stuck in a stopped terminal ends with the process. */
+		if (!stuck)
+			pthread_join(console->writer, NULL);
+		console->has_writer = false;
+	}
+	console_suspend(console);
+	tty_guard_disarm();
+	if (console->link_path[0])
+		unlink(console->link_path);
+	if (console->out_fd > STDERR_FILENO && !stuck)
+		close(console->out_fd);
+	if (console->pty_peer >= 0)
+		close(console->pty_peer);
+	console->in_fd = console->out_fd = console->pty_peer = -1;
+	console->is_terminal = false;
+}
+
+void console_put(struct console *console, uint8_t byte)
+{
+	if (console->out_fd < 0)
+		return;
+	pthread_mutex_lock(&console->lock);
+	if (console->head - console->tail == CONSOLE_RING_LEN)
+		console->n_dropped++;
+	else
+		console->ring[console->head++ % CONSOLE_RING_LEN] = byte;
+	pthread_cond_broadcast(&console->changed);
+	pthread_mutex_unlock(&console->lock);
+}
+
+/* Takes escapes out of what was typed. Returns how many bytes stay. Bytes behind a command are
+ * dropped: nobody types that fast. */
+static size_t filter_escapes(struct console *console, uint8_t *bytes, size_t len, char *command)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && !*command; i++) {
+		if (!console->escape_seen && bytes[i] == CONSOLE_ESCAPE) {
+			console->escape_seen = true;
+			continue;
+		}
+		if (console->escape_seen && bytes[i] != 'a' && bytes[i] != CONSOLE_ESCAPE)
+			*command = (char)bytes[i];
+		else
+			bytes[n++] = console->escape_seen ? CONSOLE_ESCAPE : bytes[i];
+		console->escape_seen = false;
+	}
+	return n;
+}
+
+int console_read(struct console *console, uint8_t *out, size_t out_len, char *command)
+{
+	struct pollfd ready = {.fd = console->in_fd, .events = POLLIN};
+	ssize_t n;
+
+	*command = 0;
+	if (poll(&ready, 1, 0) != 1)
+		return -EAGAIN;
+	n = read(console->in_fd, out, out_len);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return -EAGAIN;
+	if (n <= 0) {
+		console->in_fd = -1;
+		return -EPIPE;
+	}
+	return console->is_terminal ? (int)filter_escapes(console, out, (size_t)n, command)
+				    : (int)n;
+}
+
+void console_suspend(struct console *console)
+{
+	if (console->is_terminal)
+		tcsetattr(STDIN_FILENO, TCSANOW, &console->saved);
+}
+
+void console_resume(struct console *console)
+{
+	if (console->is_terminal && in_foreground(STDIN_FILENO))
+		make_raw(console);
+}

@@ -1,0 +1,64 @@
+/* console.h - where the serial port of a guest goes: this terminal, a new pseudo-terminal, a file,
+ * or nowhere.
+ *
+ * Threads:   console_put() from vCPU threads; a thread of its own writes what was put, so that a
+ * stopped terminal or a full pipe never stops a guest; everything else belongs to the control
+ * thread. Ownership: keeps its descriptors and the terminal's settings, which console_close()
+ * restores. Failure:   0 or -errno with a refusal. Output that finds no room in time is dropped and
+ * counted. */
+#ifndef RINGWAY_VMM_CONSOLE_H
+#define RINGWAY_VMM_CONSOLE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <termios.h>
+
+#include "vmm/refusal.h"
+
+enum {
+	CONSOLE_RING_LEN = 1 << 16,
+	CONSOLE_PATH_LEN = 256,
+	CONSOLE_ESCAPE = 1, /* Ctrl-A */
+};
+
+struct console {
+	int in_fd;  /* to poll; -1: no input */
+	int out_fd; /* -1: none */
+	bool is_terminal;
+	bool escape_seen;
+	char link_path[CONSOLE_PATH_LEN]; /* of a pseudo-terminal; "": none */
+	char pty_name[CONSOLE_PATH_LEN];
+	int pty_peer; /* kept open, so that the master never hangs up */
+	struct termios saved;
+
+	pthread_t writer;
+	bool has_writer;
+	pthread_mutex_t lock; /* for the members below */
+	pthread_cond_t changed;
+	bool closing;
+	size_t head, tail; /* bytes ever put and ever written */
+	uint64_t n_dropped;
+	uint8_t ring[CONSOLE_RING_LEN];
+};
+
+/* spec: stdio, pty, pty:LINK, file:PATH or none. */
+int console_open(struct console *console, const char *spec, struct refusal *why);
+/* Starts the writer; prepare is called by its thread first. */
+int console_start(struct console *console, int (*prepare)(void *ctx), void *ctx,
+		  struct refusal *why);
+/* Waits a short while for what was put, restores the terminal. */
+void console_close(struct console *console);
+
+void console_put(struct console *console, uint8_t byte);
+
+/* Reads what the user typed. Bytes for the guest go to out; a command character after the escape is
+ * returned through *command (0: none). -EAGAIN: nothing there; -EPIPE: no more input, ever. */
+int console_read(struct console *console, uint8_t *out, size_t out_len, char *command);
+
+/* Before the process stops (Ctrl-Z from outside) and after it goes on. */
+void console_suspend(struct console *console);
+void console_resume(struct console *console);
+
+#endif

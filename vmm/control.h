@@ -1,0 +1,21 @@
+/* control.h - the control thread: signals, terminal, back-ends, deadlines, until the VM ends.
+ *
+ * Threads:   the control thread.
+ * Ownership: borrows the machine.
+ * Failure:   ends with a stop cause in machine->stop. */
+#ifndef RINGWAY_VMM_CONTROL_H
+#define RINGWAY_VMM_CONTROL_H
+
+#include "vmm/machine.h"
+
+/* Blocks the signals that the control thread takes and returns a descriptor for them, or -errno.
+ * Before any thread is created, so that all inherit the mask. */
+int control_take_signals(void);
+
+/* Waits for all back-ends, lets the guest run, and returns when the VM has a stop cause. */
+void control_run(struct machine *machine, int signal_fd);
+
+/* The last status line. */
+void control_report_exit(const struct machine *machine);
+
+#endif

@@ -1,0 +1,165 @@
+#include "vmm/kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "vmm/layout.h"
+
+static const char device_path[] = "/dev/kvm";
+
+struct needed {
+	int cap;
+	const char *name;
+};
+
+static const struct needed needed[] = {
+	{KVM_CAP_IRQCHIP, "IRQCHIP"},
+	{KVM_CAP_USER_MEMORY, "USER_MEMORY"},
+	{KVM_CAP_SET_TSS_ADDR, "SET_TSS_ADDR"},
+	{KVM_CAP_SET_IDENTITY_MAP_ADDR, "SET_IDENTITY_MAP_ADDR"},
+	{KVM_CAP_EXT_CPUID, "EXT_CPUID"},
+	{KVM_CAP_IRQFD, "IRQFD"},
+	{KVM_CAP_IOEVENTFD, "IOEVENTFD"},
+	{KVM_CAP_IOEVENTFD_ANY_LENGTH, "IOEVENTFD_ANY_LENGTH"},
+	{KVM_CAP_IRQ_ROUTING, "IRQ_ROUTING"},
+	{KVM_CAP_SIGNAL_MSI, "SIGNAL_MSI"},
+	{KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT"},
+	{KVM_CAP_PIT2, "PIT2"},
+};
+
+static int open_device(struct kvm *kvm, struct refusal *why)
+{
+	kvm->fd = open(device_path, O_RDWR | O_CLOEXEC);
+	if (kvm->fd >= 0)
+		return 0;
+	if (errno == EACCES || errno == EPERM)
+		return refuse(
+			why, errno,
+			"no permission for %s: add yourself to its group (`sudo adduser $USER "
+			"kvm`, then log in anew)",
+			device_path);
+	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
+		return refuse(
+			why, errno,
+			"no %s: load the module (`modprobe kvm_intel` or `kvm_amd`), switch on "
+			"virtualisation in the firmware, or allow nested virtualisation on the "
+			"host of this machine",
+			device_path);
+	return refuse(why, errno, "%s: %s%s", device_path, strerror(errno),
+		      errno == EBUSY ? "; another hypervisor (VirtualBox?) holds the CPU" : "");
+}
+
+/* All that is missing is named at once. */
+static int check_capabilities(struct kvm *kvm, struct refusal *why)
+{
+	char missing[200] = "";
+	size_t len = 0;
+	int version = ioctl(kvm->fd, KVM_GET_API_VERSION, 0);
+
+	if (version != KVM_API_VERSION)
+		return refuse(why, ENOTSUP, "%s: API version %d, 12 is needed: is it KVM?",
+			      device_path, version);
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (ioctl(kvm->fd, KVM_CHECK_EXTENSION, needed[i].cap) <= 0 &&
+		    len < sizeof(missing))
+			len += (size_t)snprintf(missing + len, sizeof(missing) - len, " %s",
+						needed[i].name);
+	if (len)
+		return refuse(why, ENOTSUP,
+			      "%s: this kernel's KVM lacks%s; a newer kernel is needed",
+			      device_path, missing);
+	kvm->has_tsc_deadline = ioctl(kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+	kvm->has_stats = ioctl(kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_BINARY_STATS_FD) > 0;
+	return 0;
+}
+
+/* Kernels that run hardware-reduced ACPI never touch the PIC, and KVM leaves it open at vector 0: each
+ * interrupt of the serial port or the power button would come a second time, as an exception. */
+static int mask_pic(const struct kvm *kvm, uint32_t chip_id, struct refusal *why)
+{
+	struct kvm_irqchip chip = {.chip_id = chip_id};
+
+	if (ioctl(kvm->vm_fd, KVM_GET_IRQCHIP, &chip) < 0)
+		return refuse(why, errno, "KVM_GET_IRQCHIP: %s", strerror(errno));
+	chip.chip.pic.imr = 0xff;
+	if (ioctl(kvm->vm_fd, KVM_SET_IRQCHIP, &chip) < 0)
+		return refuse(why, errno, "KVM_SET_IRQCHIP: %s", strerror(errno));
+	return 0;
+}
+
+static int create_interrupt_controllers(const struct kvm *kvm, struct refusal *why)
+{
+	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+	int rc;
+
+	if (ioctl(kvm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
+		return refuse(why, errno, "KVM_CREATE_IRQCHIP: %s", strerror(errno));
+	if (ioctl(kvm->vm_fd, KVM_CREATE_PIT2, &pit) < 0)
+		return refuse(why, errno, "KVM_CREATE_PIT2: %s", strerror(errno));
+	rc = mask_pic(kvm, KVM_IRQCHIP_PIC_MASTER, why);
+	return rc < 0 ? rc : mask_pic(kvm, KVM_IRQCHIP_PIC_SLAVE, why);
+}
+
+static int create_vm(struct kvm *kvm, struct refusal *why)
+{
+	uint64_t identity = LAYOUT_IDENTITY_MAP;
+
+	do
+		kvm->vm_fd = ioctl(kvm->fd, KVM_CREATE_VM, 0);
+	while (kvm->vm_fd < 0 && errno == EINTR);
+	if (kvm->vm_fd < 0)
+		return refuse(why, errno, "KVM_CREATE_VM: %s", strerror(errno));
+	if (ioctl(kvm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0)
+		return refuse(why, errno, "KVM_SET_IDENTITY_MAP_ADDR: %s", strerror(errno));
+	if (ioctl(kvm->vm_fd, KVM_SET_TSS_ADDR, (unsigned long)LAYOUT_TSS) < 0)
+		return refuse(why, errno, "KVM_SET_TSS_ADDR: %s", strerror(errno));
+	return create_interrupt_controllers(kvm, why);
+}
+
+int kvm_open(struct kvm *kvm, struct refusal *why)
+{
+	int rc;
+
+	*kvm = (struct kvm){.fd = -1, .vm_fd = -1};
+	rc = open_device(kvm, why);
+	if (rc == 0)
+		rc = check_capabilities(kvm, why);
+	if (rc == 0)
+		rc = create_vm(kvm, why);
+	if (rc == 0) {
+		kvm->run_len = ioctl(kvm->fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+		kvm->emulates = access("/sys/module/kvm_pvm", F_OK) == 0;
+	}
+	return rc;
+}
+
+void kvm_close(struct kvm *kvm)
+{
+	if (kvm->vm_fd >= 0)
+		close(kvm->vm_fd);
+	if (kvm->fd >= 0)
+		close(kvm->fd);
+	kvm->vm_fd = kvm->fd = -1;
+}
+
+int kvm_map_ram(const struct kvm *kvm, const struct guest_ram *ram, struct refusal *why)
+{
+	for (unsigned i = 0; i < ram->n_regions; i++) {
+		struct kvm_userspace_memory_region slot = {.slot = i,
+							   .guest_phys_addr = ram->region[i].gpa,
+							   .memory_size = ram->region[i].size,
+							   .userspace_addr =
+								   (uintptr_t)ram->region[i].hva};
+
+		if (ioctl(kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+			return refuse(why, errno, "memory: KVM refuses %llu MiB at 0x%llx: %s",
+				      (unsigned long long)(slot.memory_size >> 20),
+				      (unsigned long long)slot.guest_phys_addr, strerror(errno));
+	}
+	return 0;
+}

@@ -1,0 +1,366 @@
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vmm/acpi.h"
+#include "vmm/built_in_guest.h"
+#include "vmm/layout.h"
+#include "vmm/sandbox.h"
+
+static const char default_cmdline[] = "console=ttyS0 panic=-1 8250.nr_uarts=1";
+
+int64_t machine_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void serial_irq(void *ctx, bool level)
+{
+	struct machine *machine = ctx;
+
+	machine->events.base.ops->set_pin(&machine->events.base, GSI_COM1, level);
+}
+
+static void serial_transmit(void *ctx, uint8_t byte)
+{
+	struct machine *machine = ctx;
+
+	console_put(&machine->console, byte);
+}
+
+static void guest_is_ready(void *ctx)
+{
+	struct machine *machine = ctx;
+	const uint64_t one = 1;
+
+	machine->guest_ready = true;
+	if (write(machine->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* The name and the place make the address: the same VM has the same one each time it starts. */
+static void derive_mac(const char *name, unsigned index, uint8_t mac[OPTIONS_MAC_LEN])
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+	for (const char *c = name; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+	hash = (hash ^ index) * UINT64_C(0x100000001b3);
+	mac[0] = 0x02; /* locally administered */
+	for (unsigned i = 1; i < OPTIONS_MAC_LEN; i++)
+		mac[i] = (uint8_t)(hash >> (8 * i));
+}
+
+static int open_net(struct machine *machine, unsigned index, unsigned first_gsi,
+		    struct refusal *why)
+{
+	const struct options_net *wish = &machine->options->net[index];
+	struct virtio_net_setup setup = {.index = index,
+					 .pairs = wish->pairs,
+					 .mtu = wish->mtu,
+					 .first_gsi = first_gsi,
+					 .wake_fd = machine->wake_fd,
+					 .events = &machine->events.base,
+					 .ram = &machine->ram,
+					 .mmio = &machine->mmio};
+	struct net_link_setup link = {.net = &machine->net[index],
+				      .lock = &machine->lock,
+				      .path = wish->socket,
+				      .server = wish->server};
+	int rc;
+
+	if (wish->has_mac)
+		memcpy(setup.mac, wish->mac, sizeof(setup.mac));
+	else
+		derive_mac(machine->options->name, index, setup.mac);
+	rc = virtio_net_open(&machine->net[index], &setup, why);
+	machine->n_nets = index + 1;
+	if (rc == 0)
+		rc = pci_host_add(&machine->pci, &machine->net[index].vp.pci) < 0
+			     ? refuse(why, ENOSPC, "net%u: no PCI slot left", index)
+			     : 0;
+	/* The link's open leaves it closable even when it fails. */
+	if (net_link_open(&machine->link[index], &link, why) < 0)
+		rc = -EIO;
+	return rc;
+}
+
+static int open_devices(struct machine *machine, struct refusal *why)
+{
+	const struct options *options = machine->options;
+	unsigned n_gsis = 0;
+	int rc;
+
+	for (unsigned i = 0; i < options->n_nets; i++)
+		n_gsis += 2 * options->net[i].pairs + 1;
+	rc = kvm_events_init(&machine->events, machine->kvm.vm_fd, n_gsis);
+	if (rc < 0)
+		return refuse(why, -rc, "out of memory");
+	machine->net = calloc(options->n_nets + 1, sizeof(*machine->net));
+	machine->link = calloc(options->n_nets + 1, sizeof(*machine->link));
+	if (!machine->net || !machine->link)
+		return refuse(why, ENOMEM, "out of memory");
+	serial_init(&machine->serial, serial_irq, serial_transmit, machine);
+	machine->power =
+		(struct power){.stop = &machine->stop, .ready = guest_is_ready, .ctx = machine};
+	if (power_init(&machine->power, &machine->io) < 0 ||
+	    pci_host_init(&machine->pci, &machine->io) < 0 ||
+	    bus_add(&machine->io, &(struct bus_range){.name = "serial",
+						      .base = PORT_COM1,
+						      .len = SERIAL_PORTS,
+						      .enabled = true,
+						      .ops = &serial_ops,
+						      .device = &machine->serial}) < 0)
+		return refuse(why, ENOSPC, "too many devices");
+	n_gsis = GSI_MSI_FIRST;
+	for (unsigned i = 0; i < options->n_nets && rc == 0; i++) {
+		rc = open_net(machine, i, n_gsis, why);
+		n_gsis += 2 * options->net[i].pairs + 1;
+	}
+	return rc;
+}
+
+static int map_file(const char *path, const char *what, struct boot_file *file, struct refusal *why)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *bytes;
+	int error;
+
+	*file = (struct boot_file){.name = path};
+	if (fd < 0)
+		return refuse(why, errno, "%s %s: %s", what, path, strerror(errno));
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
+		close(fd);
+		return refuse(why, EINVAL, "%s %s: %s", what, path,
+			      S_ISREG(st.st_mode) ? "is an empty file" : "is not a file");
+	}
+	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	error = errno;
+	close(fd);
+	if (bytes == MAP_FAILED)
+		return refuse(why, error, "%s %s: %s", what, path, strerror(error));
+	file->bytes = bytes;
+	file->len = (size_t)st.st_size;
+	return 0;
+}
+
+/* The mapping was made by map_file(), which is why it may be thrown away through a const pointer.
+ */
+static void unmap_file(struct boot_file *file)
+{
+	if (file->len)
+		munmap((void *)(uintptr_t)file->bytes, file->len);
+	file->len = 0;
+}
+
+static int load_kernel(struct machine *machine, struct refusal *why)
+{
+	const struct options *options = machine->options;
+	struct boot_source source = {.cmdline = machine->cmdline};
+	size_t n;
+	int rc = 0;
+
+	n = (size_t)snprintf(machine->cmdline, sizeof(machine->cmdline), "%s%s%s",
+			     options->kernel ? default_cmdline : "",
+			     options->kernel && *options->append ? " " : "", options->append);
+	if (n >= sizeof(machine->cmdline))
+		return refuse(why, E2BIG,
+			      "command line: longer than %zu characters; shorten --append",
+			      sizeof(machine->cmdline) - 1);
+	if (options->kernel)
+		rc = map_file(options->kernel, "kernel", &source.kernel, why);
+	if (rc == 0 && options->initrd)
+		rc = map_file(options->initrd, "initrd", &source.initrd, why);
+	if (rc == 0 && !options->kernel)
+		source.kernel =
+			(struct boot_file){built_in_guest, built_in_guest_len, "(built in)"};
+	if (rc == 0)
+		rc = boot_load(&machine->ram, &source, &machine->plan, why);
+	if (options->kernel)
+		unmap_file(&source.kernel);
+	unmap_file(&source.initrd);
+	if (rc == 0 && machine->kvm.emulates && machine->plan.mode == BOOT_LONG_MODE)
+		say("this host's /dev/kvm emulates every instruction (kvm_pvm): a distribution "
+		    "kernel will "
+		    "not boot in useful time; the built-in guest will. Use a host with VMX or SVM, "
+		    "or QEMU");
+	return rc;
+}
+
+static int open_descriptors(struct machine *machine, struct refusal *why)
+{
+	machine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (machine->wake_fd < 0)
+		return refuse(why, errno, "eventfd: %s", strerror(errno));
+	machine->process_status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	stop_init(&machine->stop, machine->wake_fd);
+	return 0;
+}
+
+int machine_open(struct machine *machine, const struct options *options, struct refusal *why)
+{
+	struct guest_ram_wish wish = {options->memory, options->page_size, options->prealloc};
+	int rc;
+
+	machine->options = options;
+	machine->wake_fd = machine->process_status_fd = -1;
+	machine->kvm.fd = machine->kvm.vm_fd = -1;
+	machine->console.in_fd = machine->console.out_fd = machine->console.pty_peer = -1;
+	pthread_mutex_init(&machine->lock, NULL);
+	pthread_mutex_init(&machine->gate_lock, NULL);
+	pthread_cond_init(&machine->gate_opened, NULL);
+	rc = open_descriptors(machine, why);
+	if (rc == 0)
+		rc = guest_ram_open(&machine->ram, &wish, why);
+	if (rc == 0)
+		rc = kvm_open(&machine->kvm, why);
+	if (rc == 0)
+		rc = kvm_map_ram(&machine->kvm, &machine->ram, why);
+	if (rc == 0)
+		rc = load_kernel(machine, why);
+	if (rc == 0 && acpi_build(guest_ram_at(&machine->ram, LAYOUT_ACPI, ACPI_AREA_LEN),
+				  ACPI_AREA_LEN, LAYOUT_ACPI, options->n_cpus) < 0)
+		rc = refuse(why, ENOSPC, "ACPI tables do not fit");
+	if (rc == 0)
+		rc = open_devices(machine, why);
+	/* Last, so that whatever was refused before finds the terminal as it was. */
+	if (rc == 0)
+		rc = console_open(&machine->console, options->dry_run ? "none" : options->console,
+				  why);
+	return rc;
+}
+
+void machine_close(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->n_nets; i++)
+		net_link_close(&machine->link[i]);
+	console_close(&machine->console);
+	for (unsigned i = 0; i < machine->n_vcpus; i++)
+		vcpu_close(&machine->vcpu[i]);
+	for (unsigned i = 0; i < machine->n_nets; i++)
+		virtio_net_close(&machine->net[i]);
+	kvm_events_fini(&machine->events);
+	kvm_close(&machine->kvm);
+	guest_ram_close(&machine->ram);
+	free(machine->vcpu);
+	free(machine->link);
+	free(machine->net);
+	if (machine->process_status_fd >= 0)
+		close(machine->process_status_fd);
+	if (machine->wake_fd >= 0)
+		close(machine->wake_fd);
+}
+
+static int pin_to(unsigned cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) == 0)
+		return 0;
+	say("--pin: cannot run on CPU %u: %s", cpu, strerror(errno));
+	return -errno;
+}
+
+/* In the thread of a vCPU, before the guest. */
+static int prepare_vcpu(void *ctx, unsigned id)
+{
+	struct machine *machine = ctx;
+	const struct options *options = machine->options;
+	int rc = id < options->n_pins ? pin_to(options->pin[id]) : 0;
+
+	if (rc == 0)
+		rc = sandbox_enter(SANDBOX_VCPU, options->sandbox);
+	pthread_mutex_lock(&machine->gate_lock);
+	while (!machine->gate_open)
+		pthread_cond_wait(&machine->gate_opened, &machine->gate_lock);
+	if (id == 0)
+		machine->first_run_ns = machine_now_ns();
+	pthread_mutex_unlock(&machine->gate_lock);
+	return rc;
+}
+
+static int prepare_writer(void *ctx)
+{
+	const struct machine *machine = ctx;
+
+	return sandbox_enter(SANDBOX_WRITER, machine->options->sandbox);
+}
+
+int machine_arm(struct machine *machine, struct refusal *why)
+{
+	unsigned n = machine->options->n_cpus;
+	int rc = 0;
+
+	machine->world = (struct vcpu_world){.kvm = &machine->kvm,
+					     .io = &machine->io,
+					     .mmio = &machine->mmio,
+					     .lock = &machine->lock,
+					     .stop = &machine->stop,
+					     .n_cpus = n,
+					     .prepare = prepare_vcpu,
+					     .ctx = machine};
+	if (sandbox_harden(machine->options->sandbox) < 0)
+		return refuse(why, EPERM,
+			      "sandbox: not possible here; --sandbox off goes on without");
+	machine->vcpu = calloc(n, sizeof(*machine->vcpu));
+	if (!machine->vcpu)
+		return refuse(why, ENOMEM, "out of memory");
+	for (unsigned i = 0; i < n && rc == 0; i++) {
+		rc = vcpu_open(&machine->vcpu[i], &machine->world, i, why);
+		machine->n_vcpus = i + 1;
+	}
+	if (rc == 0)
+		rc = vcpu_enter(&machine->vcpu[0], &machine->ram, &machine->plan, why);
+	for (unsigned i = 0; i < n && rc == 0; i++)
+		rc = vcpu_start(&machine->vcpu[i], why);
+	if (rc == 0)
+		rc = console_start(&machine->console, prepare_writer, machine, why);
+	if (rc == 0 && sandbox_enter(SANDBOX_CONTROL, machine->options->sandbox) < 0)
+		rc = refuse(why, EPERM,
+			    "sandbox: not possible here; --sandbox off goes on without");
+	return rc;
+}
+
+void machine_run(struct machine *machine)
+{
+	pthread_mutex_lock(&machine->gate_lock);
+	machine->gate_open = true;
+	pthread_cond_broadcast(&machine->gate_opened);
+	pthread_mutex_unlock(&machine->gate_lock);
+}
+
+void machine_halt(struct machine *machine)
+{
+	/* A thread that still waits at the gate must pass it to see that it has to end. */
+	machine_run(machine);
+	for (unsigned i = 0; i < machine->n_vcpus; i++)
+		vcpu_kick(&machine->vcpu[i]);
+	for (unsigned i = 0; i < machine->n_vcpus; i++)
+		vcpu_join(&machine->vcpu[i]);
+}
+
+void machine_press_power_button(struct machine *machine)
+{
+	struct events *events = &machine->events.base;
+
+	pthread_mutex_lock(&machine->lock);
+	events->ops->set_pin(events, GSI_POWER_BUTTON, 1);
+	events->ops->set_pin(events, GSI_POWER_BUTTON, 0);
+	pthread_mutex_unlock(&machine->lock);
+}

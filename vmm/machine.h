@@ -1,0 +1,68 @@
+/* machine.h - one VM: memory, vCPUs, buses and devices, put together and taken apart.
+ *
+ * Threads:   opened and closed by the control thread. `lock` is held around every device access, by
+ * vCPU threads and by the control thread alike; net_link is the control thread's own. Ownership:
+ * keeps everything in it; borrows the options. Failure:   0 or -errno with a refusal;
+ * machine_close() accepts a machine that was opened in part. */
+#ifndef RINGWAY_VMM_MACHINE_H
+#define RINGWAY_VMM_MACHINE_H
+
+#include "vmm/console.h"
+#include "vmm/kvm_events.h"
+#include "vmm/net_link.h"
+#include "vmm/options.h"
+#include "vmm/power.h"
+#include "vmm/serial.h"
+#include "vmm/vcpu.h"
+
+enum {
+	MACHINE_CMDLINE_LEN = 4096,
+};
+
+struct machine {
+	const struct options *options;
+	int64_t born_ns; /* CLOCK_MONOTONIC at the start of the process */
+	int64_t first_run_ns;
+	struct kvm kvm;
+	struct guest_ram ram;
+	struct boot_plan plan;
+	char cmdline[MACHINE_CMDLINE_LEN];
+
+	pthread_mutex_t lock;
+	struct bus io, mmio;
+	struct pci_host pci;
+	struct serial serial;
+	struct power power;
+	struct kvm_events events;
+	struct console console;
+	unsigned n_nets;
+	struct virtio_net *net;
+	struct net_link *link;
+	bool guest_ready; /* wrote to the ready port */
+
+	int wake_fd;
+	int process_status_fd; /* /proc/self/status, for the statistics */
+	struct stop stop;
+	struct vcpu_world world;
+	unsigned n_vcpus;
+	struct vcpu *vcpu;
+	pthread_mutex_t gate_lock;
+	pthread_cond_t gate_opened;
+	bool gate_open; /* the vCPUs may run */
+};
+
+int machine_open(struct machine *machine, const struct options *options, struct refusal *why);
+void machine_close(struct machine *machine);
+
+/* Creates vCPUs with their threads, which wait, and shuts the control thread into its sandbox. */
+int machine_arm(struct machine *machine, struct refusal *why);
+/* Lets the guest run. */
+void machine_run(struct machine *machine);
+/* Ends the vCPU threads. */
+void machine_halt(struct machine *machine);
+
+void machine_press_power_button(struct machine *machine);
+
+int64_t machine_now_ns(void);
+
+#endif

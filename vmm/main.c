@@ -1,0 +1,70 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/control.h"
+#include "vmm/plan.h"
+#include "vmm/stats.h"
+#include "vmm/tty_guard.h"
+
+static int fail(const struct refusal *why)
+{
+	say("%s", why->text);
+	return EXIT_CODE_LAUNCHER;
+}
+
+/* From a machine that was opened to the end of its guest. */
+static int run(struct machine *machine, int signal_fd)
+{
+	struct refusal why;
+
+	if (machine_arm(machine, &why) < 0) {
+		stop_request(&machine->stop, STOP_LAUNCHER, 0);
+		say("%s", why.text);
+	}
+	control_run(machine, signal_fd);
+	machine_halt(machine);
+	console_suspend(&machine->console);
+	if (machine->options->stats)
+		stats_print(machine);
+	say("%s: %s, exit code %d", machine->options->name,
+	    stop_name(stop_cause_of(&machine->stop)), stop_exit_code(&machine->stop));
+	return stop_exit_code(&machine->stop);
+}
+
+int main(int argc, char **argv)
+{
+	/* Large, and zero until it is touched. */
+	struct machine *machine = calloc(1, sizeof(*machine));
+	struct options options;
+	struct refusal why;
+	int signal_fd, code = 0;
+
+	if (!machine)
+		return EXIT_CODE_LAUNCHER;
+	machine->born_ns = machine_now_ns();
+	if (options_parse(&options, argc, argv, &why) < 0)
+		return fail(&why);
+	if (options.help || options.version) {
+		fputs(options.help ? options_help : "ringway-vmm " RINGWAY_VERSION "\n", stdout);
+		return 0;
+	}
+	signal_fd = control_take_signals();
+	tty_guard_install();
+	if (machine_open(machine, &options, &why) < 0)
+		code = fail(&why);
+	else if (options.dump_acpi && plan_dump_acpi(machine, &why) < 0)
+		code = fail(&why);
+	else if (options.dry_run)
+		plan_print(machine);
+	else
+		code = run(machine, signal_fd);
+	machine_close(machine);
+	if (code == EXIT_CODE_LAUNCHER)
+		stop_request(&machine->stop, STOP_LAUNCHER, 0);
+	if (!options.dry_run)
+		control_report_exit(machine);
+	free(machine);
+	return code;
+}

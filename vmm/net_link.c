@@ -1,0 +1,286 @@
+#include "vmm/net_link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	PAUSE_FIRST_MS = 50,
+	PAUSE_MOST_MS = 1000,
+	WORD_EVERY_MS = 10000,
+};
+
+int net_link_open(struct net_link *link, const struct net_link_setup *setup, struct refusal *why)
+{
+	memset(link, 0, sizeof(*link));
+	link->net = setup->net;
+	link->lock = setup->lock;
+	link->path = setup->path;
+	link->listen_fd = -1;
+	link->pause_ms = PAUSE_FIRST_MS;
+	vhost_user_init(&link->vu);
+	for (unsigned i = 0; i < link->net->vp.ram->n_regions; i++) {
+		const struct guest_ram_region *region = &link->net->vp.ram->region[i];
+
+		link->region[i] = (struct vhost_user_region){.gpa = region->gpa,
+							     .len = region->size,
+							     .va = (uintptr_t)region->hva,
+							     .fd = region->fd};
+	}
+	link->device = (struct vhost_user_device){.regions = link->region,
+						  .n_regions = link->net->vp.ram->n_regions,
+						  .queues = link->queue};
+	if (setup->server) {
+		link->listen_fd = vhost_user_listen(setup->path);
+		if (link->listen_fd < 0)
+			return refuse(why, -link->listen_fd, "%s: cannot listen at %s: %s",
+				      link->net->name, setup->path, strerror(-link->listen_fd));
+	}
+	return 0;
+}
+
+void net_link_close(struct net_link *link)
+{
+	if (link->vu.state == VHOST_USER_RUNNING)
+		vhost_user_stop(&link->vu, &link->device);
+	vhost_user_fini(&link->vu);
+	if (link->listen_fd >= 0) {
+		close(link->listen_fd);
+		unlink(link->path);
+	}
+	link->listen_fd = -1;
+}
+
+/* The same complaint is not repeated while a back-end is tried again and again. */
+static void say_once(struct net_link *link, const char *what, const char *error)
+{
+	if (strcmp(link->last_error, error) == 0)
+		return;
+	snprintf(link->last_error, sizeof(link->last_error), "%s", error);
+	say("%s: %s: %s", link->net->name, what, error);
+}
+
+static void try_later(struct net_link *link, int64_t now_ms)
+{
+	link->next_try_ms = now_ms + link->pause_ms;
+	link->pause_ms = link->pause_ms * 2 < PAUSE_MOST_MS ? link->pause_ms * 2 : PAUSE_MOST_MS;
+}
+
+static void set_link(struct net_link *link, bool up, bool announce)
+{
+	pthread_mutex_lock(link->lock);
+	virtio_net_set_link(link->net, up, announce);
+	pthread_mutex_unlock(link->lock);
+}
+
+static void lost(struct net_link *link, int64_t now_ms)
+{
+	link->n_losses++;
+	if (link->device.n_queues)
+		link->resumed = true;
+	vhost_user_close(&link->vu);
+	link->pause_ms = PAUSE_FIRST_MS;
+	try_later(link, now_ms);
+	set_link(link, false, false);
+}
+
+/* Whether the device can live with a back-end that has just shaken hands. The first back-end
+ * decides what is offered; a later one must have all that the driver has taken, or may still take.
+ */
+static bool accept_features(struct net_link *link)
+{
+	struct virtio_net *net = link->net;
+	struct vhost_user *vu = &link->vu;
+	uint64_t needed, missing;
+	char names[VHOST_USER_ERROR_LEN];
+	bool fresh;
+
+	pthread_mutex_lock(link->lock);
+	fresh = !link->known || (net->vp.status == 0 && !net->vp.started);
+	if (fresh)
+		virtio_net_offer(net, vu->features, vu->max_queues);
+	needed = net->vp.started ? net->vp.acked : net->vp.offered;
+	missing = needed & ~vu->features & ~VHOST_USER_LOCAL_FEATURES;
+	pthread_mutex_unlock(link->lock);
+	if (missing) {
+		vhost_user_feature_names(missing, names, sizeof(names));
+		say_once(link, "this back-end lacks what the guest uses; enable it there", names);
+		return false;
+	}
+	if (!fresh && vu->max_queues < 2 * net->max_pairs) {
+		say_once(link, "this back-end has fewer queues than the guest uses", link->path);
+		return false;
+	}
+	return true;
+}
+
+static void connect_to(struct net_link *link, int64_t now_ms)
+{
+	int rc = link->listen_fd >= 0 ? vhost_user_accept(&link->vu, link->listen_fd)
+				      : vhost_user_connect(&link->vu, link->path);
+
+	if (rc == -EAGAIN) {
+		if (now_ms >= link->next_word_ms) {
+			say("%s: waiting for a back-end at %s", link->net->name, link->path);
+			link->next_word_ms = now_ms + WORD_EVERY_MS;
+		}
+		try_later(link, now_ms);
+		return;
+	}
+	if (rc == 0)
+		rc = vhost_user_handshake(&link->vu, link->net->config.mtu);
+	if (rc < 0) {
+		say_once(link, link->path, link->vu.error);
+		try_later(link, now_ms);
+		return;
+	}
+	if (!accept_features(link)) {
+		vhost_user_close(&link->vu);
+		try_later(link, now_ms);
+		return;
+	}
+	say("%s: connected to %s", link->net->name, link->path);
+	link->last_error[0] = '\0';
+	link->pause_ms = PAUSE_FIRST_MS;
+	link->n_connects++;
+	link->known = true;
+}
+
+static uint64_t address_of(const struct guest_ram *ram, uint64_t gpa, uint64_t len)
+{
+	return (uintptr_t)guest_ram_at(ram, gpa, len);
+}
+
+/* Copies the queues, which cannot change while the device is started. */
+static void describe_queues(struct net_link *link)
+{
+	const struct virtio_pci *vp = &link->net->vp;
+
+	link->device.features = vp->acked;
+	link->device.n_queues = virtio_net_data_queues(link->net);
+	link->pairs = link->net->pairs;
+	for (unsigned i = 0; i < link->device.n_queues; i++) {
+		const struct virtio_queue *from = &vp->queue[i];
+		uint64_t used = address_of(vp->ram, from->device, virtio_device_len(from->size));
+		uint16_t used_index = 0;
+
+		/* All that a lost back-end has finished stands in the used ring. */
+		if (link->resumed)
+			used_index = __atomic_load_n((const uint16_t *)(uintptr_t)(used + 2),
+						     __ATOMIC_ACQUIRE);
+		link->queue[i] = (struct vhost_user_queue){
+			.size = from->size,
+			.enabled = i / 2 < link->pairs,
+			.base = used_index,
+			.desc = address_of(vp->ram, from->desc, virtio_desc_len(from->size)),
+			.avail = address_of(vp->ram, from->driver, virtio_driver_len(from->size)),
+			.used = used,
+			.kickfd = from->kick_fd,
+			.callfd = from->call_fd};
+	}
+}
+
+static void start_queues(struct net_link *link, int64_t now_ms)
+{
+	bool again = link->resumed;
+	int rc;
+
+	pthread_mutex_lock(link->lock);
+	describe_queues(link);
+	pthread_mutex_unlock(link->lock);
+	rc = vhost_user_start(&link->vu, &link->device);
+	if (rc < 0) {
+		say_once(link, "cannot start", link->vu.error);
+		lost(link, now_ms);
+		return;
+	}
+	/* An interrupt may have been lost between the used ring and the eventfd. */
+	if (again) {
+		virtio_net_call_all(link->net);
+		say("%s: carries on with the new back-end", link->net->name);
+	}
+	set_link(link, true, again);
+}
+
+static void stop_queues(struct net_link *link, int64_t now_ms)
+{
+	int rc = vhost_user_stop(&link->vu, &link->device);
+
+	if (rc < 0) {
+		say_once(link, "stop", link->vu.error);
+		lost(link, now_ms);
+	}
+}
+
+static void follow_pairs(struct net_link *link, unsigned pairs, int64_t now_ms)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < link->device.n_queues / 2 && rc == 0; i++)
+		if ((i < pairs) != (i < link->pairs))
+			rc = vhost_user_enable_pair(&link->vu, &link->device, i, i < pairs);
+	if (rc < 0) {
+		say_once(link, "enable queues", link->vu.error);
+		lost(link, now_ms);
+		return;
+	}
+	link->pairs = pairs;
+}
+
+static void finish_reset(struct net_link *link)
+{
+	link->resumed = false;
+	link->device.n_queues = 0;
+	vhost_user_forget(&link->vu);
+	pthread_mutex_lock(link->lock);
+	virtio_pci_reset_done(&link->net->vp);
+	pthread_mutex_unlock(link->lock);
+}
+
+void net_link_step(struct net_link *link, int64_t now_ms)
+{
+	bool running, stopping;
+	unsigned pairs;
+
+	if (link->vu.state == VHOST_USER_CLOSED && now_ms >= link->next_try_ms)
+		connect_to(link, now_ms);
+	pthread_mutex_lock(link->lock);
+	running = link->net->running;
+	stopping = link->net->vp.stopping;
+	pairs = link->net->pairs;
+	pthread_mutex_unlock(link->lock);
+	if (link->vu.state == VHOST_USER_RUNNING && !running)
+		stop_queues(link, now_ms);
+	if (stopping)
+		finish_reset(link);
+	else if (link->vu.state == VHOST_USER_READY && running)
+		start_queues(link, now_ms);
+	else if (link->vu.state == VHOST_USER_RUNNING && pairs != link->pairs)
+		follow_pairs(link, pairs, now_ms);
+	/* Without a driver the cable is plugged in as soon as somebody is at the other end. */
+	if (link->vu.state == VHOST_USER_READY && !running)
+		set_link(link, true, false);
+}
+
+int net_link_interest(const struct net_link *link, int64_t now_ms, struct pollfd *interest)
+{
+	*interest = (struct pollfd){.fd = link->vu.fd, .events = POLLIN};
+	if (link->vu.state != VHOST_USER_CLOSED)
+		return -1;
+	interest->fd = link->listen_fd;
+	return link->next_try_ms > now_ms ? (int)(link->next_try_ms - now_ms) : 0;
+}
+
+void net_link_event(struct net_link *link, int64_t now_ms)
+{
+	if (link->vu.state == VHOST_USER_CLOSED) {
+		link->next_try_ms = now_ms;
+		return;
+	}
+	if (vhost_user_check(&link->vu) < 0) {
+		say("%s: lost its back-end at %s: %s; link down, trying again", link->net->name,
+		    link->path, link->vu.error);
+		lost(link, now_ms);
+	}
+}

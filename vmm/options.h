@@ -1,0 +1,61 @@
+/* options.h - the command line of ringway-vmm.
+ *
+ * Threads:   before any other.
+ * Ownership: borrows the strings of argv.
+ * Failure:   -EINVAL with a refusal that names the option. */
+#ifndef RINGWAY_VMM_OPTIONS_H
+#define RINGWAY_VMM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/refusal.h"
+
+enum {
+	OPTIONS_MAX_NETS = 16,
+	OPTIONS_MAX_CPUS = 64,
+	OPTIONS_PATH_LEN = 108, /* of a Unix socket */
+	OPTIONS_MAC_LEN = 6,
+};
+
+enum sandbox_mode {
+	SANDBOX_OFF,
+	SANDBOX_LOG,  /* forbidden calls go through and stand in the kernel's audit log */
+	SANDBOX_KILL, /* they end the process */
+};
+
+struct options_net {
+	char socket[OPTIONS_PATH_LEN];
+	uint8_t mac[OPTIONS_MAC_LEN];
+	bool has_mac;
+	unsigned pairs;
+	uint16_t mtu;
+	bool server;
+};
+
+struct options {
+	bool help, version, dry_run, stats, prealloc;
+	const char *name;
+	const char *kernel; /* NULL: the built-in guest */
+	const char *initrd;
+	const char *append;
+	const char *console;
+	const char *dump_acpi; /* a directory */
+	uint64_t memory;
+	uint64_t page_size;
+	unsigned n_cpus;
+	unsigned n_pins;
+	unsigned pin[OPTIONS_MAX_CPUS]; /* host CPU of vCPU i */
+	unsigned n_nets;
+	struct options_net net[OPTIONS_MAX_NETS];
+	enum sandbox_mode sandbox;
+	unsigned stop_timeout_s;
+	unsigned timeout_s; /* 0: none */
+	int status_fd;	    /* -1: none */
+};
+
+int options_parse(struct options *options, int argc, char **argv, struct refusal *why);
+
+extern const char options_help[];
+
+#endif

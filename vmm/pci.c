@@ -1,0 +1,203 @@
+#include "vmm/pci.h"
+
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <string.h>
+
+#include "vmm/layout.h"
+
+enum {
+	CAPABILITIES_START = 0x40,
+	BRIDGE_VENDOR = 0x8086, /* a vendor whose host bridges kernels know to trust */
+	BRIDGE_DEVICE = 0x0d57,
+	BRIDGE_CLASS = 0x060000,
+	ADDRESS_ENABLE = 1u << 31,
+	ADDRESS_LEN = 8, /* the ports 0xcf8 to 0xcff */
+};
+
+static void put16(uint8_t *at, uint16_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+	uint32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+void pci_function_init(struct pci_function *function, const char *name,
+		       const struct pci_identity *identity)
+{
+	uint8_t *config = function->config;
+
+	memset(function, 0, sizeof(*function));
+	function->name = name;
+	function->next_capability = CAPABILITIES_START;
+	put16(config + PCI_VENDOR_ID, identity->vendor);
+	put16(config + PCI_DEVICE_ID, identity->device);
+	config[PCI_REVISION_ID] = identity->revision;
+	config[PCI_CLASS_PROG] = (uint8_t)identity->class_code;
+	config[PCI_CLASS_DEVICE] = (uint8_t)(identity->class_code >> 8);
+	config[PCI_CLASS_DEVICE + 1] = (uint8_t)(identity->class_code >> 16);
+	put16(config + PCI_SUBSYSTEM_VENDOR_ID, identity->subsystem_vendor);
+	put16(config + PCI_SUBSYSTEM_ID, identity->subsystem);
+	/* Interrupt pin stays 0: there is MSI-X only. */
+	put16(function->writable + PCI_COMMAND,
+	      PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+	function->writable[PCI_INTERRUPT_LINE] = 0xff;
+	function->writable[PCI_CACHE_LINE_SIZE] = 0xff;
+}
+
+void pci_set_bar(struct pci_function *function, uint32_t len, uint64_t base)
+{
+	uint32_t mask = ~(len - 1), value = (uint32_t)base;
+
+	function->bar_len = len;
+	function->bar_base = base;
+	memcpy(function->config + PCI_BASE_ADDRESS_0, &value, sizeof(value));
+	memcpy(function->writable + PCI_BASE_ADDRESS_0, &mask, sizeof(mask));
+}
+
+unsigned pci_add_capability(struct pci_function *function, const uint8_t *body, unsigned len)
+{
+	unsigned at = function->next_capability;
+	uint8_t *config = function->config;
+
+	memcpy(config + at, body, len);
+	config[at + PCI_CAP_LIST_NEXT] = 0;
+	if (function->last_capability)
+		config[function->last_capability + PCI_CAP_LIST_NEXT] = (uint8_t)at;
+	else
+		config[PCI_CAPABILITY_LIST] = (uint8_t)at;
+	config[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
+	function->last_capability = (uint8_t)at;
+	function->next_capability = (uint8_t)((at + len + 3) & ~3u);
+	return at;
+}
+
+uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigned width)
+{
+	uint32_t value = 0;
+
+	if (offset > PCI_CONFIG_LEN || width > PCI_CONFIG_LEN - offset)
+		return (uint32_t)bus_ones(width);
+	if (function->about_to_read)
+		function->about_to_read(function, offset, width);
+	memcpy(&value, function->config + offset, width);
+	return value;
+}
+
+/* A BAR answers only inside the window, so that a guest cannot lay it over its RAM or the APICs;
+ * the all-ones pattern of sizing lies outside, too. */
+static void decode_bar(struct pci_function *function)
+{
+	uint64_t base = get32(function->config + PCI_BASE_ADDRESS_0) & ~0xfu;
+	bool enabled = (function->config[PCI_COMMAND] & PCI_COMMAND_MEMORY) &&
+		       base >= LAYOUT_PCI_WINDOW &&
+		       base + function->bar_len <= LAYOUT_PCI_WINDOW_END;
+
+	if (enabled == function->bar_enabled && (!enabled || base == function->bar_base))
+		return;
+	if (!enabled)
+		base = function->bar_base;
+	if (function->moved)
+		function->moved(function, base, enabled);
+	function->bar_base = base;
+	function->bar_enabled = enabled;
+}
+
+void pci_config_write(struct pci_function *function, unsigned offset, unsigned width,
+		      uint32_t value)
+{
+	if (offset > PCI_CONFIG_LEN || width > PCI_CONFIG_LEN - offset)
+		return;
+	for (unsigned i = 0; i < width; i++) {
+		uint8_t mask = function->writable[offset + i];
+		uint8_t byte = (uint8_t)(value >> (8 * i));
+
+		function->config[offset + i] =
+			(uint8_t)((function->config[offset + i] & ~mask) | (byte & mask));
+	}
+	if (function->bar_len && offset < PCI_BASE_ADDRESS_0 + 4)
+		decode_bar(function);
+	if (function->written)
+		function->written(function, offset, width);
+}
+
+/* The function and register that the latch points at, or NULL. */
+static struct pci_function *target_of(struct pci_host *host, unsigned *reg)
+{
+	unsigned bus = (host->address >> 16) & 0xff, slot = (host->address >> 11) & 0x1f;
+	unsigned function = (host->address >> 8) & 7;
+
+	*reg = host->address & 0xfc;
+	if (!(host->address & ADDRESS_ENABLE) || bus != 0 || function != 0)
+		return NULL;
+	return host->slot[slot];
+}
+
+static uint64_t host_read(void *device, uint64_t offset, unsigned width)
+{
+	struct pci_host *host = device;
+	struct pci_function *function;
+	unsigned reg;
+
+	if (offset < 4)
+		return offset == 0 && width == 4 ? host->address : bus_ones(width);
+	offset -= 4;
+	function = target_of(host, &reg);
+	if (!function || offset + width > 4)
+		return bus_ones(width);
+	return pci_config_read(function, reg + (unsigned)offset, width);
+}
+
+static void host_write(void *device, uint64_t offset, unsigned width, uint64_t value)
+{
+	struct pci_host *host = device;
+	struct pci_function *function;
+	unsigned reg;
+
+	/* Kernels write single bytes to 0xcf9 to 0xcfb to find out what is there: not for the
+	 * latch. */
+	if (offset < 4) {
+		if (offset == 0 && width == 4)
+			host->address = (uint32_t)value & (ADDRESS_ENABLE | 0x00fffffc);
+		return;
+	}
+	offset -= 4;
+	function = target_of(host, &reg);
+	if (function && offset + width <= 4)
+		pci_config_write(function, reg + (unsigned)offset, width, (uint32_t)value);
+}
+
+static const struct bus_ops host_ops = {.read = host_read, .write = host_write};
+
+int pci_host_init(struct pci_host *host, struct bus *io)
+{
+	memset(host, 0, sizeof(*host));
+	pci_function_init(&host->bridge, "host bridge",
+			  &(struct pci_identity){.vendor = BRIDGE_VENDOR,
+						 .device = BRIDGE_DEVICE,
+						 .class_code = BRIDGE_CLASS});
+	host->slot[0] = &host->bridge;
+	return bus_add(io, &(struct bus_range){.name = "pci configuration",
+					       .base = PORT_PCI_ADDRESS,
+					       .len = ADDRESS_LEN,
+					       .enabled = true,
+					       .ops = &host_ops,
+					       .device = host});
+}
+
+int pci_host_add(struct pci_host *host, struct pci_function *function)
+{
+	for (int slot = PCI_FIRST_FREE_SLOT; slot < PCI_MAX_SLOTS; slot++) {
+		if (!host->slot[slot]) {
+			host->slot[slot] = function;
+			return slot;
+		}
+	}
+	return -ENOSPC;
+}

@@ -1,0 +1,70 @@
+/* pci.h - one PCI bus behind ports 0xcf8 and 0xcfc: a host bridge and functions with one memory BAR
+ * each.
+ *
+ * Threads:   the caller holds the machine's lock.
+ * Ownership: borrows the functions, which must outlive the host.
+ * Failure:   what a guest writes never fails; what is not there reads all ones.
+ *
+ * Source: PCI Local Bus 3.0 sections 3.2.2.3.2 (configuration mechanism #1) and 6.1 to 6.2.5. */
+#ifndef RINGWAY_VMM_PCI_H
+#define RINGWAY_VMM_PCI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/bus.h"
+
+enum {
+	PCI_CONFIG_LEN = 256,
+	PCI_MAX_SLOTS = 32,
+	PCI_FIRST_FREE_SLOT = 2, /* 0 is the host bridge; 1 stays free, as on a PC */
+};
+
+struct pci_function {
+	const char *name;
+	uint8_t config[PCI_CONFIG_LEN];
+	uint8_t writable[PCI_CONFIG_LEN]; /* mask of the bits that a guest may change */
+	uint32_t bar_len;		  /* power of two; 0: no BAR */
+	/* Where the BAR answers now. It differs from the register while a guest sizes it. */
+	uint64_t bar_base;
+	bool bar_enabled;
+	uint8_t next_capability; /* where pci_add_capability() goes on */
+	uint8_t last_capability;
+	/* May be NULL. moved: bar_base or bar_enabled is about to become the given values. written:
+	 * some bytes from offset have changed. read: about to be read, for windows. */
+	void (*moved)(struct pci_function *function, uint64_t base, bool enabled);
+	void (*written)(struct pci_function *function, unsigned offset, unsigned width);
+	void (*about_to_read)(struct pci_function *function, unsigned offset, unsigned width);
+};
+
+struct pci_identity {
+	uint16_t vendor, device, subsystem_vendor, subsystem;
+	uint32_t class_code; /* 24 bits */
+	uint8_t revision;
+};
+
+struct pci_host {
+	uint32_t address; /* the latch of port 0xcf8 */
+	struct pci_function *slot[PCI_MAX_SLOTS];
+	struct pci_function bridge;
+};
+
+/* Puts the host bridge into slot 0 and both ports on the bus. */
+int pci_host_init(struct pci_host *host, struct bus *io);
+
+/* Takes the next free slot; returns it or -ENOSPC. */
+int pci_host_add(struct pci_host *host, struct pci_function *function);
+
+void pci_function_init(struct pci_function *function, const char *name,
+		       const struct pci_identity *identity);
+/* A 32-bit memory BAR 0 that lies at `base` from the start. */
+void pci_set_bar(struct pci_function *function, uint32_t len, uint64_t base);
+/* Returns the offset of the capability in config space. The first byte of `body` is the id; the
+ * second, the link to the next one, is filled in. */
+unsigned pci_add_capability(struct pci_function *function, const uint8_t *body, unsigned len);
+
+uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigned width);
+void pci_config_write(struct pci_function *function, unsigned offset, unsigned width,
+		      uint32_t value);
+
+#endif

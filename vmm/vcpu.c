@@ -1,0 +1,233 @@
+#include "vmm/vcpu.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vmm/vcpu_state.h"
+
+static const char *const reason_names[VCPU_N_REASONS] = {
+	[KVM_EXIT_UNKNOWN] = "unknown",
+	[KVM_EXIT_EXCEPTION] = "exception",
+	[KVM_EXIT_IO] = "port",
+	[KVM_EXIT_HYPERCALL] = "hypercall",
+	[KVM_EXIT_DEBUG] = "debug",
+	[KVM_EXIT_HLT] = "halt",
+	[KVM_EXIT_MMIO] = "mmio",
+	[KVM_EXIT_IRQ_WINDOW_OPEN] = "irq window",
+	[KVM_EXIT_SHUTDOWN] = "shutdown",
+	[KVM_EXIT_FAIL_ENTRY] = "failed entry",
+	[KVM_EXIT_INTR] = "interrupted",
+	[KVM_EXIT_INTERNAL_ERROR] = "internal error",
+	[KVM_EXIT_SYSTEM_EVENT] = "system event",
+	[KVM_EXIT_IOAPIC_EOI] = "ioapic eoi",
+	[KVM_EXIT_X86_RDMSR] = "rdmsr",
+	[KVM_EXIT_X86_WRMSR] = "wrmsr",
+};
+
+const char *vcpu_reason_name(unsigned reason)
+{
+	return reason < VCPU_N_REASONS ? reason_names[reason] : NULL;
+}
+
+int vcpu_open(struct vcpu *vcpu, const struct vcpu_world *world, unsigned id, struct refusal *why)
+{
+	void *run;
+
+	*vcpu = (struct vcpu){.world = world, .id = id, .fd = -1, .stats_fd = -1};
+	vcpu->fd = ioctl(world->kvm->vm_fd, KVM_CREATE_VCPU, id);
+	if (vcpu->fd < 0)
+		return refuse(why, errno, "vcpu%u: KVM_CREATE_VCPU: %s", id, strerror(errno));
+	run = mmap(NULL, (size_t)world->kvm->run_len, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd,
+		   0);
+	if (run == MAP_FAILED)
+		return refuse(why, errno, "vcpu%u: cannot map its state: %s", id, strerror(errno));
+	vcpu->run = run;
+	if (world->kvm->has_stats)
+		vcpu->stats_fd = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
+	return vcpu_state_init(vcpu->fd, world->kvm, id, world->n_cpus, why);
+}
+
+int vcpu_enter(struct vcpu *vcpu, const struct guest_ram *ram, const struct boot_plan *plan,
+	       struct refusal *why)
+{
+	return vcpu_state_enter(vcpu->fd, ram, plan, why);
+}
+
+static void handle_io(struct vcpu *vcpu, struct kvm_run *run)
+{
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	unsigned width = run->io.size;
+
+	pthread_mutex_lock(vcpu->world->lock);
+	/* A string instruction brings its whole count at once. */
+	for (uint32_t i = 0; i < run->io.count; i++, data += width) {
+		uint64_t value = 0;
+
+		if (run->io.direction == KVM_EXIT_IO_OUT) {
+			memcpy(&value, data, width);
+			bus_write(vcpu->world->io, run->io.port, width, value);
+		} else {
+			value = bus_read(vcpu->world->io, run->io.port, width);
+			memcpy(data, &value, width);
+		}
+	}
+	pthread_mutex_unlock(vcpu->world->lock);
+}
+
+static void handle_mmio(struct vcpu *vcpu, struct kvm_run *run)
+{
+	unsigned width = run->mmio.len;
+	uint64_t value = 0;
+
+	if (width > sizeof(run->mmio.data))
+		return;
+	pthread_mutex_lock(vcpu->world->lock);
+	if (run->mmio.is_write) {
+		memcpy(&value, run->mmio.data, width);
+		bus_write(vcpu->world->mmio, run->mmio.phys_addr, width, value);
+	} else {
+		value = bus_read(vcpu->world->mmio, run->mmio.phys_addr, width);
+		memcpy(run->mmio.data, &value, width);
+	}
+	pthread_mutex_unlock(vcpu->world->lock);
+}
+
+static void give_up(struct vcpu *vcpu, enum stop_cause cause, const char *what, uint64_t detail)
+{
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+
+	if (vcpu->fd >= 0 && ioctl(vcpu->fd, KVM_GET_REGS, &regs) == 0 &&
+	    ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) == 0)
+		say("vcpu%u: %s (0x%llx) at rip 0x%llx, cr0 0x%llx, cr2 0x%llx, cr3 0x%llx",
+		    vcpu->id, what, (unsigned long long)detail, regs.rip, sregs.cr0, sregs.cr2,
+		    sregs.cr3);
+	else
+		say("vcpu%u: %s (0x%llx)", vcpu->id, what, (unsigned long long)detail);
+	stop_request(vcpu->world->stop, cause, 0);
+}
+
+static void handle_system_event(struct vcpu *vcpu, struct kvm_run *run)
+{
+	if (run->system_event.type == KVM_SYSTEM_EVENT_SHUTDOWN)
+		stop_request(vcpu->world->stop, STOP_POWER_OFF, 0);
+	else if (run->system_event.type == KVM_SYSTEM_EVENT_RESET)
+		stop_request(vcpu->world->stop, STOP_REBOOT, 0);
+	else
+		give_up(vcpu, STOP_KVM, "the guest crashed, KVM says", run->system_event.type);
+}
+
+void vcpu_handle_exit(struct vcpu *vcpu, struct kvm_run *run)
+{
+	unsigned reason = run->exit_reason;
+
+	vcpu->n_exits[reason < VCPU_N_REASONS ? reason : VCPU_N_REASONS - 1]++;
+	switch (reason) {
+	case KVM_EXIT_IO:
+		handle_io(vcpu, run);
+		break;
+	case KVM_EXIT_MMIO:
+		handle_mmio(vcpu, run);
+		break;
+	case KVM_EXIT_INTR:
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		break;
+	case KVM_EXIT_SYSTEM_EVENT:
+		handle_system_event(vcpu, run);
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		give_up(vcpu, STOP_TRIPLE_FAULT, "triple fault", 0);
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		give_up(vcpu, STOP_KVM, "the CPU refuses the state of the guest",
+			run->fail_entry.hardware_entry_failure_reason);
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		give_up(vcpu, STOP_KVM, "KVM cannot emulate an instruction, suberror",
+			run->internal.suberror);
+		break;
+	default:
+		give_up(vcpu, STOP_KVM, "exit for an unexpected reason", reason);
+	}
+}
+
+/* Only interrupts KVM_RUN. */
+static void on_kick(int signal)
+{
+	(void)signal;
+}
+
+static void unblock_kick(void)
+{
+	struct sigaction action = {.sa_handler = on_kick};
+	sigset_t set;
+
+	sigaction(SIGUSR1, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void *run_vcpu(void *arg)
+{
+	struct vcpu *vcpu = arg;
+	const struct vcpu_world *world = vcpu->world;
+
+	unblock_kick();
+	if (world->prepare && world->prepare(world->ctx, vcpu->id) < 0)
+		stop_request(world->stop, STOP_LAUNCHER, 0);
+	while (stop_cause_of(world->stop) == STOP_NONE) {
+		if (ioctl(vcpu->fd, KVM_RUN, 0) == 0) {
+			vcpu_handle_exit(vcpu, vcpu->run);
+		} else if (errno == EINTR || errno == EAGAIN) {
+			vcpu->n_interrupted++;
+		} else {
+			give_up(vcpu, STOP_KVM, "KVM_RUN fails, errno", (uint64_t)errno);
+		}
+	}
+	return NULL;
+}
+
+int vcpu_start(struct vcpu *vcpu, struct refusal *why)
+{
+	int rc = pthread_create(&vcpu->thread, NULL, run_vcpu, vcpu);
+
+	if (rc != 0)
+		return refuse(why, rc, "vcpu%u: cannot create its thread: %s", vcpu->id,
+			      strerror(rc));
+	vcpu->has_thread = true;
+	return 0;
+}
+
+void vcpu_kick(struct vcpu *vcpu)
+{
+	if (!vcpu->has_thread)
+		return;
+	/* The flag for a thread that is about to enter the guest, the signal for one that is
+	 * inside. */
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	pthread_kill(vcpu->thread, SIGUSR1);
+}
+
+void vcpu_join(struct vcpu *vcpu)
+{
+	if (vcpu->has_thread)
+		pthread_join(vcpu->thread, NULL);
+	vcpu->has_thread = false;
+}
+
+void vcpu_close(struct vcpu *vcpu)
+{
+	if (vcpu->run)
+		munmap(vcpu->run, (size_t)vcpu->world->kvm->run_len);
+	if (vcpu->stats_fd >= 0)
+		close(vcpu->stats_fd);
+	if (vcpu->fd >= 0)
+		close(vcpu->fd);
+	vcpu->run = NULL;
+	vcpu->fd = vcpu->stats_fd = -1;
+}

@@ -1,0 +1,22 @@
+/* vcpu_state.h - the registers of a vCPU before its first instruction.
+ *
+ * Threads:   before the vCPUs run.
+ * Ownership: borrows the descriptor.
+ * Failure:   0 or -errno with a refusal.
+ *
+ * Sources: Linux Documentation/arch/x86/boot.rst (64-bit protocol), the x86/HVM direct boot ABI. */
+#ifndef RINGWAY_VMM_VCPU_STATE_H
+#define RINGWAY_VMM_VCPU_STATE_H
+
+#include "vmm/boot.h"
+#include "vmm/kvm.h"
+
+/* CPUID, MSRs, interrupt pins: what every vCPU has after power-on. */
+int vcpu_state_init(int vcpu_fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
+		    struct refusal *why);
+
+/* Segments, page tables and registers for the entry of the kernel. */
+int vcpu_state_enter(int vcpu_fd, const struct guest_ram *ram, const struct boot_plan *plan,
+		     struct refusal *why);
+
+#endif

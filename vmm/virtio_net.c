@@ -1,0 +1,331 @@
+#include "vmm/virtio_net.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_ring.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vmm/layout.h"
+
+#define BIT(n) (UINT64_C(1) << (n))
+
+enum {
+	VENDOR_VIRTIO = 0x1af4,
+	DEVICE_MODERN = 0x1040,
+	CLASS_ETHERNET = 0x020000,
+	DUPLEX_FULL = 1,
+	CONTROL_WITHOUT_MQ = 2, /* index of the control queue when MQ is not acked */
+};
+
+/* Passed on only if the back-end offers them. */
+static const uint64_t from_backend =
+	BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |
+	BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO) |
+	BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) |
+	BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_F_ANY_LAYOUT) |
+	BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_VERSION_1) |
+	BIT(VIRTIO_F_IN_ORDER);
+
+/* Answered here, whatever the back-end is. */
+static const uint64_t from_launcher =
+	BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_CTRL_VQ) |
+	BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_VLAN) | BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) |
+	BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_GUEST_ANNOUNCE);
+
+static bool acked(const struct virtio_net *net, unsigned bit)
+{
+	return net->vp.acked >> bit & 1;
+}
+
+static unsigned control_index(const struct virtio_net *net)
+{
+	return acked(net, VIRTIO_NET_F_MQ) ? 2 * net->max_pairs : CONTROL_WITHOUT_MQ;
+}
+
+static void wake(const struct virtio_net *net)
+{
+	const uint64_t one = 1;
+
+	if (write(net->wake_fd, &one, sizeof(one)) < 0)
+		say("%s: cannot wake the control thread: %s", net->name, strerror(errno));
+}
+
+static uint64_t config_read(void *device, unsigned offset, unsigned width)
+{
+	struct virtio_net *net = device;
+	uint64_t value = 0;
+
+	if (offset > sizeof(net->config) || width > sizeof(net->config) - offset)
+		return 0;
+	memcpy(&value, (const uint8_t *)&net->config + offset, width);
+	return value;
+}
+
+static uint8_t set_pairs(struct virtio_net *net, const uint8_t *data, size_t len)
+{
+	uint16_t pairs;
+
+	if (len < sizeof(pairs) || !acked(net, VIRTIO_NET_F_MQ))
+		return VIRTIO_NET_ERR;
+	memcpy(&pairs, data, sizeof(pairs));
+	if (pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs > net->max_pairs ||
+	    pairs * 2u > virtio_net_data_queues(net))
+		return VIRTIO_NET_ERR;
+	net->pairs = pairs;
+	wake(net);
+	return VIRTIO_NET_OK;
+}
+
+/* Two tables, unicast and multicast: a 32-bit count each, then that many addresses. */
+static uint8_t check_mac_table(const uint8_t *data, size_t len)
+{
+	for (unsigned table = 0; table < 2; table++) {
+		uint32_t n;
+
+		if (len < sizeof(n))
+			return VIRTIO_NET_ERR;
+		memcpy(&n, data, sizeof(n));
+		data += sizeof(n);
+		len -= sizeof(n);
+		if (n > len / VIRTIO_NET_MAC_LEN)
+			return VIRTIO_NET_ERR;
+		data += (size_t)n * VIRTIO_NET_MAC_LEN;
+		len -= (size_t)n * VIRTIO_NET_MAC_LEN;
+	}
+	return VIRTIO_NET_OK;
+}
+
+static uint8_t mac_command(struct virtio_net *net, uint8_t command, const uint8_t *data, size_t len)
+{
+	if (command == VIRTIO_NET_CTRL_MAC_TABLE_SET)
+		return check_mac_table(data, len);
+	if (command != VIRTIO_NET_CTRL_MAC_ADDR_SET || len < VIRTIO_NET_MAC_LEN || (data[0] & 1))
+		return VIRTIO_NET_ERR;
+	memcpy(net->config.mac, data, VIRTIO_NET_MAC_LEN);
+	return VIRTIO_NET_OK;
+}
+
+/* Receive modes and VLANs are acknowledged and not enforced: vhost-user has no message for them,
+ * and a switch delivers what the port should have. */
+static uint8_t command(void *ctx, uint8_t command_class, uint8_t cmd, const uint8_t *data,
+		       size_t len)
+{
+	struct virtio_net *net = ctx;
+
+	switch (command_class) {
+	case VIRTIO_NET_CTRL_RX:
+		return cmd <= VIRTIO_NET_CTRL_RX_NOBCAST && len >= 1 ? VIRTIO_NET_OK
+								     : VIRTIO_NET_ERR;
+	case VIRTIO_NET_CTRL_MAC:
+		return mac_command(net, cmd, data, len);
+	case VIRTIO_NET_CTRL_VLAN:
+		return cmd <= VIRTIO_NET_CTRL_VLAN_DEL && len >= 2 ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
+	case VIRTIO_NET_CTRL_ANNOUNCE:
+		if (cmd != VIRTIO_NET_CTRL_ANNOUNCE_ACK)
+			return VIRTIO_NET_ERR;
+		net->config.status &= (uint16_t)~VIRTIO_NET_S_ANNOUNCE;
+		return VIRTIO_NET_OK;
+	case VIRTIO_NET_CTRL_MQ:
+		return cmd == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET ? set_pairs(net, data, len)
+							      : VIRTIO_NET_ERR;
+	default:
+		return VIRTIO_NET_ERR;
+	}
+}
+
+static bool is_local(void *device, unsigned queue)
+{
+	return queue == control_index(device);
+}
+
+static void start(void *device)
+{
+	struct virtio_net *net = device;
+	const struct virtio_queue *queue = &net->vp.queue[control_index(net)];
+
+	net->pairs = 1;
+	net->control = (struct control_queue){
+		.ram = net->vp.ram,
+		.size = queue->enabled && acked(net, VIRTIO_NET_F_CTRL_VQ) ? queue->size : 0,
+		.desc = queue->desc,
+		.driver = queue->driver,
+		.device = queue->device,
+		.event_idx = acked(net, VIRTIO_RING_F_EVENT_IDX),
+		.indirect = acked(net, VIRTIO_RING_F_INDIRECT_DESC),
+		.command = command,
+		.ctx = net};
+	if (virtio_net_data_queues(net) == 0) {
+		say("%s: the driver has enabled no pair of queues; no frames will pass", net->name);
+		return;
+	}
+	net->running = true;
+	wake(net);
+}
+
+static void stop(void *device)
+{
+	struct virtio_net *net = device;
+
+	net->running = false;
+	wake(net);
+}
+
+static void notified(void *device, unsigned queue)
+{
+	struct virtio_net *net = device;
+
+	if (control_queue_serve(&net->control))
+		virtio_pci_interrupt(&net->vp, queue);
+}
+
+static const struct virtio_ops net_ops = {
+	.config_read = config_read,
+	.start = start,
+	.stop = stop,
+	.notified = notified,
+	.is_local = is_local,
+};
+
+static int open_eventfds(struct virtio_net *net, struct refusal *why)
+{
+	for (unsigned i = 0; i < 2 * net->pairs_asked; i++) {
+		struct virtio_queue *queue = &net->vp.queue[i];
+
+		queue->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		queue->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (queue->kick_fd < 0 || queue->call_fd < 0)
+			return refuse(
+				why, errno,
+				"%s: cannot create eventfds: %s; raise `ulimit -n` or use fewer "
+				"queues",
+				net->name, strerror(errno));
+	}
+	return 0;
+}
+
+int virtio_net_open(struct virtio_net *net, const struct virtio_net_setup *setup,
+		    struct refusal *why)
+{
+	struct virtio_pci_setup pci = {.name = net->name,
+				       .identity = {.vendor = VENDOR_VIRTIO,
+						    .device = DEVICE_MODERN + VIRTIO_ID_NET,
+						    .subsystem_vendor = VENDOR_VIRTIO,
+						    .subsystem = DEVICE_MODERN + VIRTIO_ID_NET,
+						    .class_code = CLASS_ETHERNET,
+						    .revision = 1},
+				       .bar_base = LAYOUT_PCI_WINDOW +
+						   (uint64_t)setup->index * VIRTIO_BAR_LEN,
+				       .n_queues = 2 * setup->pairs + 1,
+				       .first_gsi = setup->first_gsi,
+				       .ops = &net_ops,
+				       .device = net,
+				       .events = setup->events,
+				       .ram = setup->ram,
+				       .mmio = setup->mmio};
+	int rc;
+
+	memset(net, 0, sizeof(*net));
+	snprintf(net->name, sizeof(net->name), "net%u", setup->index);
+	net->pairs_asked = net->max_pairs = setup->pairs;
+	net->pairs = 1;
+	net->wake_fd = setup->wake_fd;
+	memcpy(net->config.mac, setup->mac, sizeof(net->config.mac));
+	net->config.mtu = setup->mtu;
+	net->config.max_virtqueue_pairs = (uint16_t)setup->pairs;
+	net->config.duplex = DUPLEX_FULL;
+	net->config.speed = UINT32_MAX; /* unknown */
+	rc = virtio_pci_init(&net->vp, &pci);
+	if (rc < 0)
+		return refuse(why, -rc, "%s: too many devices", net->name);
+	return open_eventfds(net, why);
+}
+
+void virtio_net_close(struct virtio_net *net)
+{
+	for (unsigned i = 0; i < net->vp.n_queues; i++) {
+		if (net->vp.queue[i].kick_fd >= 0)
+			close(net->vp.queue[i].kick_fd);
+		if (net->vp.queue[i].call_fd >= 0)
+			close(net->vp.queue[i].call_fd);
+	}
+	net->vp.n_queues = 0;
+}
+
+void virtio_net_offer(struct virtio_net *net, uint64_t backend_features,
+		      unsigned backend_max_queues)
+{
+	unsigned pairs = backend_max_queues / 2;
+
+	net->max_pairs = pairs < net->pairs_asked ? pairs : net->pairs_asked;
+	net->config.max_virtqueue_pairs = (uint16_t)net->max_pairs;
+	net->vp.n_queues = 2 * net->max_pairs + 1;
+	net->vp.offered = (backend_features & from_backend) | from_launcher;
+	if (net->max_pairs > 1)
+		net->vp.offered |= BIT(VIRTIO_NET_F_MQ);
+	if (net->config.mtu)
+		net->vp.offered |= BIT(VIRTIO_NET_F_MTU);
+}
+
+static void publish_link(struct virtio_net *net)
+{
+	bool up = net->link_up && !net->held_down;
+
+	if (up)
+		net->config.status |= VIRTIO_NET_S_LINK_UP;
+	else
+		net->config.status &= (uint16_t)~VIRTIO_NET_S_LINK_UP;
+	virtio_pci_config_changed(&net->vp);
+}
+
+void virtio_net_set_link(struct virtio_net *net, bool up, bool announce)
+{
+	if (net->link_up == up && !announce)
+		return;
+	net->link_up = up;
+	if (announce && acked(net, VIRTIO_NET_F_GUEST_ANNOUNCE))
+		net->config.status |= VIRTIO_NET_S_ANNOUNCE;
+	publish_link(net);
+}
+
+void virtio_net_hold_down(struct virtio_net *net, bool down)
+{
+	net->held_down = down;
+	publish_link(net);
+}
+
+unsigned virtio_net_data_queues(const struct virtio_net *net)
+{
+	unsigned most = acked(net, VIRTIO_NET_F_MQ) ? 2 * net->max_pairs : 2;
+	unsigned n = 0;
+
+	while (n < most && net->vp.queue[n].enabled)
+		n++;
+	return n & ~1u;
+}
+
+static void write_all(const struct virtio_net *net, bool calls)
+{
+	const uint64_t one = 1;
+
+	for (unsigned i = 0; i < virtio_net_data_queues(net); i++) {
+		const struct virtio_queue *queue = &net->vp.queue[i];
+
+		if (write(calls ? queue->call_fd : queue->kick_fd, &one, sizeof(one)) < 0 &&
+		    errno != EAGAIN)
+			say("%s: queue %u: eventfd: %s", net->name, i, strerror(errno));
+	}
+}
+
+void virtio_net_call_all(const struct virtio_net *net)
+{
+	write_all(net, true);
+}
+
+void virtio_net_kick_all(const struct virtio_net *net)
+{
+	write_all(net, false);
+}

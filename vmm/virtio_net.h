@@ -1,0 +1,68 @@
+/* virtio_net.h - a virtio network device whose data queues belong to a vhost-user back-end.
+ *
+ * Threads:   vCPU threads reach it through virtio_pci; the control thread through net_link. Both
+ * hold the machine's lock. Ownership: keeps kick and call eventfds of its data queues until
+ * virtio_net_close(); they outlive every back-end. Failure:   0 or -errno with a refusal.
+ *
+ * Source: VIRTIO 1.2 section 5.1. The launcher alone answers MAC, link state, MTU, the number of
+ * pairs and the control virtqueue; what moves frames is offered only if the back-end offers it. */
+#ifndef RINGWAY_VMM_VIRTIO_NET_H
+#define RINGWAY_VMM_VIRTIO_NET_H
+
+#include <linux/virtio_net.h>
+
+#include "vmm/control_queue.h"
+#include "vmm/virtio_pci.h"
+
+enum {
+	VIRTIO_NET_NAME_LEN = 16,
+	VIRTIO_NET_MAC_LEN = 6,
+};
+
+struct virtio_net {
+	struct virtio_pci vp;
+	char name[VIRTIO_NET_NAME_LEN];
+	unsigned pairs_asked; /* most that --net allows */
+	unsigned max_pairs;   /* what the device has, once the back-end is known */
+	unsigned pairs;	      /* what the driver uses now */
+	bool link_up;	      /* a back-end is there */
+	bool held_down;	      /* by the user of the console */
+	bool running;	      /* the driver wants its queues served */
+	int wake_fd;	      /* borrowed: written when the control thread has to look */
+	struct virtio_net_config config;
+	struct control_queue control;
+};
+
+struct virtio_net_setup {
+	unsigned index; /* names it net0, net1, ... */
+	uint8_t mac[VIRTIO_NET_MAC_LEN];
+	unsigned pairs;
+	uint16_t mtu; /* 0: not offered */
+	unsigned first_gsi;
+	int wake_fd;
+	struct events *events;
+	const struct guest_ram *ram;
+	struct bus *mmio;
+};
+
+int virtio_net_open(struct virtio_net *net, const struct virtio_net_setup *setup,
+		    struct refusal *why);
+void virtio_net_close(struct virtio_net *net);
+
+/* What a driver may be offered on top of this back-end. Before the driver has negotiated. */
+void virtio_net_offer(struct virtio_net *net, uint64_t backend_features,
+		      unsigned backend_max_queues);
+
+/* A back-end came or went, or the user pulled the plug. announce: the driver is asked to tell the
+ * network its address again. */
+void virtio_net_set_link(struct virtio_net *net, bool up, bool announce);
+void virtio_net_hold_down(struct virtio_net *net, bool down);
+
+/* Data queues that the driver has enabled, from queue 0 on, in whole pairs. */
+unsigned virtio_net_data_queues(const struct virtio_net *net);
+
+/* Fires all calls once: the back-end that should have done it may be gone. */
+void virtio_net_call_all(const struct virtio_net *net);
+void virtio_net_kick_all(const struct virtio_net *net);
+
+#endif

@@ -1,0 +1,199 @@
+#include "vmm/virtio_pci.h"
+
+#include <linux/pci_regs.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_pci.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "vmm/virtio_common.h"
+#include "vmm/virtio_vectors.h"
+
+enum {
+	WINDOW_DATA = offsetof(struct virtio_pci_cfg_cap, pci_cfg_data),
+	MSIX_CAP_LEN = 12,
+	MSIX_CONTROL_HIGH = PCI_MSIX_FLAGS + 1, /* enable and function mask */
+	COMMON_LEN = 0x38,
+	DEVICE_LEN = 0x1000,
+};
+
+static struct virtio_pci *self_of(struct pci_function *function)
+{
+	return (struct virtio_pci *)function;
+}
+
+static uint64_t bar_read(void *device, uint64_t offset, unsigned width)
+{
+	struct virtio_pci *vp = device;
+	uint8_t isr;
+
+	switch (offset & ~UINT64_C(0xfff)) {
+	case VIRTIO_BAR_COMMON:
+		return virtio_common_read(vp, (unsigned)offset, width);
+	case VIRTIO_BAR_ISR:
+		isr = vp->isr;
+		vp->isr = 0;
+		return isr;
+	case VIRTIO_BAR_DEVICE:
+		return vp->ops->config_read(vp->device, (unsigned)(offset - VIRTIO_BAR_DEVICE),
+					    width);
+	case VIRTIO_BAR_MSIX_TABLE:
+		return msix_table_read(&vp->msix, offset - VIRTIO_BAR_MSIX_TABLE, width);
+	case VIRTIO_BAR_MSIX_PBA:
+		return virtio_vectors_pending(vp, (unsigned)(offset - VIRTIO_BAR_MSIX_PBA), width);
+	default:
+		return 0;
+	}
+}
+
+static void bar_write(void *device, uint64_t offset, unsigned width, uint64_t value)
+{
+	struct virtio_pci *vp = device;
+
+	switch (offset & ~UINT64_C(0xfff)) {
+	case VIRTIO_BAR_COMMON:
+		virtio_common_write(vp, (unsigned)offset, width, value);
+		break;
+	case VIRTIO_BAR_NOTIFY:
+		virtio_common_notify(vp, (unsigned)(offset - VIRTIO_BAR_NOTIFY) /
+						 VIRTIO_NOTIFY_MULTIPLIER);
+		break;
+	case VIRTIO_BAR_MSIX_TABLE:
+		if (msix_table_write(&vp->msix, offset - VIRTIO_BAR_MSIX_TABLE, width, value))
+			virtio_vectors_update(vp);
+		break;
+	default:
+		vp->n_refused++;
+	}
+}
+
+const struct bus_ops virtio_pci_bar_ops = {.read = bar_read, .write = bar_write};
+
+static void moved(struct pci_function *function, uint64_t base, bool enabled)
+{
+	struct virtio_pci *vp = self_of(function);
+
+	bus_move(vp->mmio, vp->bar_range, base, enabled);
+	virtio_vectors_ring_doorbells_at(vp, base, enabled && vp->started);
+}
+
+/* Where the window of the PCI_CFG capability points; false if nowhere. */
+static bool window_of(const struct virtio_pci *vp, uint32_t *offset, uint32_t *len)
+{
+	struct virtio_pci_cap cap;
+
+	memcpy(&cap, vp->pci.config + vp->window_at, sizeof(cap));
+	*offset = cap.offset;
+	*len = cap.length;
+	return cap.bar == 0 && (*len == 1 || *len == 2 || *len == 4) && *offset % *len == 0 &&
+	       *offset <= VIRTIO_BAR_LEN - *len;
+}
+
+static bool overlaps(unsigned offset, unsigned width, unsigned at, unsigned len)
+{
+	return offset < at + len && at < offset + width;
+}
+
+static void written(struct pci_function *function, unsigned offset, unsigned width)
+{
+	struct virtio_pci *vp = self_of(function);
+	uint32_t where, len, value = 0;
+
+	if (overlaps(offset, width, vp->msix_at + MSIX_CONTROL_HIGH, 1)) {
+		uint16_t control;
+
+		memcpy(&control, function->config + vp->msix_at + PCI_MSIX_FLAGS, sizeof(control));
+		vp->msix.enabled = control & PCI_MSIX_FLAGS_ENABLE;
+		vp->msix.masked = control & PCI_MSIX_FLAGS_MASKALL;
+		virtio_vectors_update(vp);
+	}
+	if (overlaps(offset, width, vp->window_at + WINDOW_DATA, 4) &&
+	    window_of(vp, &where, &len)) {
+		memcpy(&value, function->config + vp->window_at + WINDOW_DATA, len);
+		bar_write(vp, where, len, value);
+	}
+}
+
+static void about_to_read(struct pci_function *function, unsigned offset, unsigned width)
+{
+	struct virtio_pci *vp = self_of(function);
+	uint32_t where, len, value;
+
+	if (overlaps(offset, width, vp->window_at + WINDOW_DATA, 4) &&
+	    window_of(vp, &where, &len)) {
+		value = (uint32_t)bar_read(vp, where, len);
+		memcpy(function->config + vp->window_at + WINDOW_DATA, &value, len);
+	}
+}
+
+static unsigned add_vendor_capability(struct virtio_pci *vp, uint8_t type, uint32_t offset,
+				      uint32_t len, unsigned extra)
+{
+	struct {
+		struct virtio_pci_cap cap;
+		uint32_t extra; /* the multiplier of notify, the data of the window */
+	} body = {
+		.cap = {.cap_vndr = PCI_CAP_ID_VNDR,
+			.cap_len = (uint8_t)(sizeof(body.cap) + extra),
+			.cfg_type = type,
+			.offset = offset,
+			.length = len},
+		.extra = type == VIRTIO_PCI_CAP_NOTIFY_CFG ? VIRTIO_NOTIFY_MULTIPLIER : 0,
+	};
+	uint8_t bytes[sizeof(body)];
+
+	memcpy(bytes, &body, sizeof(bytes));
+	return pci_add_capability(&vp->pci, bytes, sizeof(body.cap) + extra);
+}
+
+static void add_capabilities(struct virtio_pci *vp)
+{
+	uint8_t msix[MSIX_CAP_LEN] = {PCI_CAP_ID_MSIX};
+	uint16_t last_vector = (uint16_t)(vp->msix.n_vectors - 1);
+	uint32_t table = VIRTIO_BAR_MSIX_TABLE, pba = VIRTIO_BAR_MSIX_PBA;
+	uint8_t *writable;
+
+	memcpy(msix + PCI_MSIX_FLAGS, &last_vector, sizeof(last_vector));
+	memcpy(msix + PCI_MSIX_TABLE, &table, sizeof(table));
+	memcpy(msix + PCI_MSIX_PBA, &pba, sizeof(pba));
+	vp->msix_at = pci_add_capability(&vp->pci, msix, sizeof(msix));
+	vp->pci.writable[vp->msix_at + MSIX_CONTROL_HIGH] =
+		(PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL) >> 8;
+	add_vendor_capability(vp, VIRTIO_PCI_CAP_COMMON_CFG, VIRTIO_BAR_COMMON, COMMON_LEN, 0);
+	add_vendor_capability(vp, VIRTIO_PCI_CAP_ISR_CFG, VIRTIO_BAR_ISR, 1, 0);
+	add_vendor_capability(vp, VIRTIO_PCI_CAP_DEVICE_CFG, VIRTIO_BAR_DEVICE, DEVICE_LEN, 0);
+	add_vendor_capability(vp, VIRTIO_PCI_CAP_NOTIFY_CFG, VIRTIO_BAR_NOTIFY,
+			      vp->n_queues * VIRTIO_NOTIFY_MULTIPLIER, 4);
+	vp->window_at = add_vendor_capability(vp, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 4);
+	writable = vp->pci.writable + vp->window_at;
+	memset(writable + offsetof(struct virtio_pci_cap, offset), 0xff, 8 + 4);
+	writable[offsetof(struct virtio_pci_cap, bar)] = 0xff;
+}
+
+int virtio_pci_init(struct virtio_pci *vp, const struct virtio_pci_setup *setup)
+{
+	memset(vp, 0, sizeof(*vp));
+	pci_function_init(&vp->pci, setup->name, &setup->identity);
+	vp->pci.moved = moved;
+	vp->pci.written = written;
+	vp->pci.about_to_read = about_to_read;
+	vp->ops = setup->ops;
+	vp->device = setup->device;
+	vp->events = setup->events;
+	vp->ram = setup->ram;
+	vp->mmio = setup->mmio;
+	vp->n_queues = setup->n_queues;
+	for (unsigned i = 0; i < setup->n_queues; i++)
+		vp->queue[i] = (struct virtio_queue){
+			.kick_fd = -1, .call_fd = -1, .gsi = setup->first_gsi + i};
+	msix_init(&vp->msix, setup->n_queues + 1);
+	pci_set_bar(&vp->pci, VIRTIO_BAR_LEN, setup->bar_base);
+	add_capabilities(vp);
+	virtio_common_reset(vp);
+	vp->bar_range = bus_add(setup->mmio, &(struct bus_range){.name = setup->name,
+								 .base = setup->bar_base,
+								 .len = VIRTIO_BAR_LEN,
+								 .ops = &virtio_pci_bar_ops,
+								 .device = vp});
+	return vp->bar_range < 0 ? vp->bar_range : 0;
+}
