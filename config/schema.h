@@ -31,6 +31,11 @@ enum value_type {
 	VALUE_USER,    /* user name or number; (uid_t)-1 when unset */
 	VALUE_GROUP,   /* group name or number; (gid_t)-1 when unset */
 	VALUE_WORKERS, /* count of min..max, or "cores LIST" */
+	VALUE_VM_PORTS, /* names of ports with commas between */
+	VALUE_INPUT, /* path of a file that is read, at most max bytes; a relative one starts at the
+			INI file */
+	VALUE_TEXT,  /* any text that is shorter than size */
+	VALUE_MEMORY, /* min..max MiB, as 512M or 2G */
 	VALUE_TYPE_N,
 };
 

@@ -1,4 +1,4 @@
-/* topology.h - what one INI file says, as plain structs: the switch, its bridges and its ports.
+/* topology.h - what one INI file says, as plain structs: the switch, its bridges, ports and VMs.
  *
  * Threads:   none of its own; a topology is written by topology_load() and read-only afterwards.
  * Ownership: topology_load() fills the caller's struct; topology_fini() frees what hangs from it.
@@ -13,11 +13,14 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "config/vm_conf.h"
+
 enum {
 	TOPOLOGY_NAME_LEN = 32,	 /* bytes of a name with its NUL */
 	TOPOLOGY_PATH_LEN = 108, /* bytes of a socket path with its NUL: sun_path of unix(7) */
 	TOPOLOGY_MAX_PORTS = 256,
 	TOPOLOGY_MAX_BRIDGES = 256,
+	TOPOLOGY_MAX_VMS = 64,
 	TOPOLOGY_MAX_CORES = 128,
 	TOPOLOGY_MAX_QUEUES = 8, /* queue pairs of a port */
 	TOPOLOGY_NO_BRIDGE = -1,
@@ -72,6 +75,8 @@ struct topology {
 	unsigned n_bridges;
 	struct port_conf *ports;
 	unsigned n_ports;
+	struct vm_conf *vms;
+	unsigned n_vms;
 };
 
 /* Called once for each mistake, in the order of the file, with the whole line "FILE:LINE: [section]

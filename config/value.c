@@ -11,6 +11,7 @@
 #include "config/path.h"
 #include "config/suggest.h"
 #include "config/topology.h"
+#include "config/vm_value.h"
 
 #define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -269,11 +270,20 @@ static const struct {
 		     struct value_why *why);
 	void (*print)(const struct key_def *key, const void *field, FILE *out);
 } types[] = {
-	[VALUE_UINT] = {parse_uint, print_uint}, [VALUE_ENUM] = {parse_enum, print_enum},
-	[VALUE_NAME] = {parse_name, print_text}, [VALUE_REF] = {parse_ref, NULL},
-	[VALUE_DIR] = {parse_path, print_text},	 [VALUE_SOCKET] = {parse_path, print_text},
-	[VALUE_MODE] = {parse_mode, print_mode}, [VALUE_USER] = {parse_id, print_uint},
-	[VALUE_GROUP] = {parse_id, print_uint},	 [VALUE_WORKERS] = {parse_workers, print_workers},
+	[VALUE_UINT] = {parse_uint, print_uint},
+	[VALUE_ENUM] = {parse_enum, print_enum},
+	[VALUE_NAME] = {parse_name, print_text},
+	[VALUE_REF] = {parse_ref, NULL},
+	[VALUE_DIR] = {parse_path, print_text},
+	[VALUE_SOCKET] = {parse_path, print_text},
+	[VALUE_MODE] = {parse_mode, print_mode},
+	[VALUE_USER] = {parse_id, print_uint},
+	[VALUE_GROUP] = {parse_id, print_uint},
+	[VALUE_WORKERS] = {parse_workers, print_workers},
+	[VALUE_VM_PORTS] = {vm_value_parse_ports, print_text},
+	[VALUE_INPUT] = {parse_path, print_text},
+	[VALUE_TEXT] = {vm_value_parse_text, print_text},
+	[VALUE_MEMORY] = {vm_value_parse_memory, vm_value_print_memory},
 };
 _Static_assert(sizeof(types) / sizeof(types[0]) == VALUE_TYPE_N, "every type has its functions");
 
@@ -348,6 +358,20 @@ void value_describe(const struct key_def *key, FILE *out)
 	case VALUE_WORKERS:
 		fprintf(out, "%ju..%ju, or cores LIST as in: cores 2,4-6", (uintmax_t)key->min,
 			(uintmax_t)key->max);
+		break;
+	case VALUE_VM_PORTS:
+		fprintf(out, "NAME, NAME, ... of [port NAME]s, at most %d", VM_CONF_MAX_PORTS);
+		break;
+	case VALUE_INPUT:
+		fputs("PATH of a file", out);
+		break;
+	case VALUE_TEXT:
+		fprintf(out, "text of at most %zu bytes", key->size - 1);
+		break;
+	case VALUE_MEMORY:
+		vm_value_print_memory(key, &(uint32_t){key->min}, out);
+		fputs("..", out);
+		vm_value_print_memory(key, &(uint32_t){key->max}, out);
 		break;
 	case VALUE_TYPE_N:
 		break;
