@@ -26,6 +26,13 @@ static const char *const restart_words[] = {
 	[VM_RESTART_N] = NULL,
 };
 
+static const char *const stats_words[] = {
+	[VM_STATS_NO] = "no",
+	[VM_STATS_YES] = "yes",
+	[VM_STATS_N] = NULL,
+};
+
+static_assert(N_OF(stats_words) == VM_STATS_N + 1, "a word for with statistics and without");
 static_assert(N_OF(console_words) == VM_CONSOLE_N + 1, "a word for every console");
 static_assert(N_OF(hypervisor_words) == VM_HYPERVISOR_N + 1, "a word for every hypervisor");
 static_assert(N_OF(restart_words) == VM_RESTART_N + 1, "a word for every restart");
@@ -99,4 +106,10 @@ const struct key_def schema_vm_keys[SCHEMA_VM_N_KEYS] = {
 	 .max = 3600,
 	 .fallback = "10",
 	 .help = "seconds that it has to power off when the switch ends, before it is killed"},
+	{.name = "stats",
+	 .type = VALUE_ENUM,
+	 FIELD(stats),
+	 .words = stats_words,
+	 .fallback = "no",
+	 .help = "yes: ringway-vmm tells its exits by reason and its memory at the end"},
 };

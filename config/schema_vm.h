@@ -7,7 +7,7 @@
 
 #include "config/schema.h"
 
-enum { SCHEMA_VM_N_KEYS = 10 };
+enum { SCHEMA_VM_N_KEYS = 11 };
 
 extern const struct key_def schema_vm_keys[SCHEMA_VM_N_KEYS];
 

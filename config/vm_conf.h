@@ -25,6 +25,7 @@ enum vm_hypervisor {
 	VM_HYPERVISOR_QEMU, /* qemu-system-x86_64, with KVM or without */
 	VM_HYPERVISOR_N
 };
+enum vm_stats { VM_STATS_NO, VM_STATS_YES, VM_STATS_N };
 enum vm_restart { VM_RESTART_NO, VM_RESTART_ON_FAILURE, VM_RESTART_N };
 
 struct vm_conf {
@@ -40,6 +41,7 @@ struct vm_conf {
 	enum vm_console console;
 	enum vm_hypervisor hypervisor;
 	enum vm_restart restart;
+	enum vm_stats stats;
 	uint32_t stop_timeout_s; /* from the power button to the end */
 	int line;
 };

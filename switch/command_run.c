@@ -7,6 +7,7 @@
 #include "switch/plane.h"
 #include "switch/report.h"
 #include "switch/run_dir.h"
+#include "switch/supervisor.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -28,12 +29,19 @@ static void print_error(void *ctx, const char *line)
 	fprintf(stderr, "%s\n", line);
 }
 
+struct running {
+	struct plane *plane;
+	struct supervisor *vms;
+};
+
 static json_t *answer(void *ctx, const char *request)
 {
-	struct plane *plane = ctx;
+	const struct running *running = ctx;
 
+	if (strcmp(request, "show vms") == 0)
+		return supervisor_report(running->vms);
 	if (strncmp(request, "show ", 5) == 0)
-		return report(plane, request + 5);
+		return report(running->plane, request + 5);
 	return json_pack("{s:s}", "error", "unknown request");
 }
 
@@ -63,43 +71,59 @@ static int open_ticks(void)
 	return fd;
 }
 
-static void serve(struct plane *plane, struct control *control, int signal_fd, int tick_fd)
+/* Whether the switch may end: its VMs go first, and frames flow until they have gone. */
+static bool heed_signals(const struct running *running, int signal_fd, bool stopping)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		log_event(LOG_INFO, "switch %s: %s", plane_topology(running->plane)->sw.name,
+			  strsignal((int)info.ssi_signo));
+		supervisor_stop(running->vms);
+		stopping = true;
+	}
+	return stopping;
+}
+
+static void serve(const struct running *running, struct control *control, int signal_fd,
+		  int tick_fd)
 {
 	struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
 			       {.fd = tick_fd, .events = POLLIN},
-			       {.fd = control_fd(control), .events = POLLIN}};
-	struct signalfd_siginfo info;
+			       {.fd = control_fd(control), .events = POLLIN},
+			       {.fd = supervisor_fd(running->vms), .events = POLLIN}};
+	bool stopping = false;
 	uint64_t ticks;
 
-	for (;;) {
-		if (poll(fds, 3, -1) < 0 && errno != EINTR)
+	while (!stopping || supervisor_n_alive(running->vms)) {
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0 && errno != EINTR)
 			return;
-		if (read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
-			log_event(LOG_INFO, "switch %s: %s", plane_topology(plane)->sw.name,
-				  strsignal((int)info.ssi_signo));
-			return;
+		stopping = heed_signals(running, signal_fd, stopping);
+		if (read(tick_fd, &ticks, sizeof(ticks)) == sizeof(ticks)) {
+			plane_housekeep(running->plane);
+			supervisor_tick(running->vms);
 		}
-		if (read(tick_fd, &ticks, sizeof(ticks)) == sizeof(ticks))
-			plane_housekeep(plane);
+		supervisor_serve(running->vms);
 		control_serve(control);
 	}
 }
 
-static int run_plane(struct plane *plane, int signal_fd)
+static int run_plane(struct running *running, int signal_fd)
 {
-	const struct switch_conf *conf = &plane_topology(plane)->sw;
+	const struct switch_conf *conf = &plane_topology(running->plane)->sw;
 	char path[sizeof(conf->run_dir) + sizeof("/control.sock")];
 	struct control *control;
 	int tick_fd = open_ticks();
 	int ret;
 
 	snprintf(path, sizeof(path), "%s/control.sock", conf->run_dir);
-	control = control_open(path, answer, plane);
-	ret = control ? plane_start(plane) : -errno;
+	control = control_open(path, answer, running);
+	ret = control ? plane_start(running->plane) : -errno;
 	if (ret == 0) {
 		fprintf(stderr, "ready\n");
-		serve(plane, control, signal_fd, tick_fd);
-		plane_stop(plane);
+		supervisor_start(running->vms);
+		serve(running, control, signal_fd, tick_fd);
+		plane_stop(running->plane);
 	}
 	control_close(control);
 	if (tick_fd >= 0)
@@ -107,21 +131,31 @@ static int run_plane(struct plane *plane, int signal_fd)
 	return ret;
 }
 
+static int run_eal(const struct topology *topo, struct supervisor *vms, int signal_fd)
+{
+	struct running running = {.vms = vms};
+	int ret = eal_start(topo);
+
+	if (ret < 0)
+		return ret;
+	running.plane = plane_new(topo, openers, rte_get_tsc_hz());
+	ret = running.plane ? run_plane(&running, signal_fd) : -errno;
+	plane_free(running.plane);
+	eal_stop();
+	return ret;
+}
+
 static int run(const struct topology *topo, int signal_fd)
 {
-	struct plane *plane;
 	int lock = run_dir_claim(topo->sw.run_dir);
+	struct supervisor *vms;
 	int ret;
 
 	if (lock < 0)
 		return lock;
-	ret = eal_start(topo);
-	if (ret == 0) {
-		plane = plane_new(topo, openers, rte_get_tsc_hz());
-		ret = plane ? run_plane(plane, signal_fd) : -errno;
-		plane_free(plane);
-		eal_stop();
-	}
+	vms = supervisor_new(topo);
+	ret = vms ? run_eal(topo, vms, signal_fd) : -errno;
+	supervisor_free(vms);
 	run_dir_release(topo->sw.run_dir, lock);
 	return ret;
 }

@@ -10,12 +10,20 @@ static const char usage[] =
 	"       ringway check FILE          check FILE and print it with every default spelled "
 	"out\n"
 	"       ringway show WHAT           look into a running switch; see ringway show --help\n"
+	"       ringway console VM          what a virtual machine says; see ringway console "
+	"--help\n"
 	"       ringway --help | --version\n"
 	"\n"
 	"FILE is an INI file. This one connects two virtual machines:\n"
 	"\n"
 	"  [port guest0]\n"
 	"  [port guest1]\n"
+	"\n"
+	"It boots them as well when each has a section such as\n"
+	"\n"
+	"  [vm left]\n"
+	"  ports = guest0\n"
+	"  kernel = /boot/vmlinuz\n"
 	"\n"
 	"`ringway run` prints `ready` when all sockets listen; `ringway show qemu guest0` then "
 	"prints\n"
@@ -30,6 +38,7 @@ static const struct {
 	{"run", command_run},
 	{"check", command_check},
 	{"show", command_show},
+	{"console", command_console},
 };
 
 int main(int argc, char **argv)
