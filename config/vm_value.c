@@ -54,6 +54,10 @@ int vm_value_parse_text(const struct key_def *key, const char *text, void *field
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			return value_fault(
 				why, "the text holds a control character; write blanks instead");
+	/* Behind a blank, as it would be dumped, it begins a comment. */
+	if (text[0] == ';')
+		return value_fault(why, "the text begins with ;, which begins a comment; begin it "
+					"with a word");
 	if (strlen(text) >= key->size)
 		return value_fault(why, "the text is too long: %zu bytes, at most %zu are allowed",
 				   strlen(text), key->size - 1);
