@@ -21,15 +21,15 @@ build     libcunit1-dev            unit tests
 guests    qemu-system-x86          stock guests
 guests    busybox-static           the whole user space of a guest
 guests    cpio                     packs it
-guests    kmod                     finds the modules that a guest needs
 guests    ca-certificates
 tests     clang                    the second compiler
-tests     clang-format             the format is law
+tests     clang-format-14          the format is law
 tests     cppcheck                 static checks
 tests     shellcheck               the same for shell scripts
 tests     python3                  the harness of the live tests
 tests     git
 tests     dpdk-dev                 dpdk-testpmd, a guest that is no VM
+tests     openvswitch-switch       the oracle of bridges: ovs-vswitchd as a plain process
 tests     util-linux               setpriv
 '
 

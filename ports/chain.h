@@ -16,29 +16,31 @@ struct chain {
 	struct segment *segments;
 	unsigned n;
 	unsigned max;
+	bool full;    /* more pieces than max were to be added */
 	uint64_t len; /* sum of the segments' lengths */
 };
 
-enum chain_error { CHAIN_OK, CHAIN_UNMAPPED, CHAIN_FULL };
-
-/* Adds len bytes of guest memory at gpa, in as many segments as regions make necessary. */
-static inline enum chain_error chain_add(struct chain *chain, const struct guest_memory *mem,
-					 uint64_t gpa, uint32_t len)
+/* Adds len bytes of guest memory at gpa, in as many segments as regions make necessary. False: some
+ * of them are in no region, or the chain is full. */
+static inline bool chain_add(struct chain *chain, const struct guest_memory *mem, uint64_t gpa,
+			     uint32_t len)
 {
 	while (len > 0) {
 		uint64_t here = len;
 		uint8_t *addr = guest_memory_at(mem, gpa, &here);
 
 		if (!addr)
-			return CHAIN_UNMAPPED;
-		if (chain->n == chain->max)
-			return CHAIN_FULL;
+			return false;
+		if (chain->n == chain->max) {
+			chain->full = true;
+			return false;
+		}
 		chain->segments[chain->n++] = (struct segment){.addr = addr, .len = (uint32_t)here};
 		chain->len += here;
 		gpa += here;
 		len -= (uint32_t)here;
 	}
-	return CHAIN_OK;
+	return true;
 }
 
 /* A position in a list of segments that moves forward. */

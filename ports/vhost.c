@@ -13,6 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* How many ticks of housekeeping, a second apart, a front-end may take from its features to its
+ * memory. */
+enum { NO_MEMORY_TICKS = 3 };
+
 static unsigned n_vrings(const struct vhost_port *vp)
 {
 	return 2u * vp->conf->n_queues;
@@ -74,9 +78,9 @@ static int queue_init(struct vhost_port *vp, unsigned index, uint64_t features)
 	/* A worker writes to it: whatever the front-end gave us must not be able to block. */
 	if (ring.call_fd >= 0 && set_nonblocking(ring.call_fd) < 0)
 		ring.call_fd = -1;
-	ret = vring_init(&queue->vring, &(struct vring_conf){.desc = ring.desc,
-							     .avail = ring.avail,
-							     .used = ring.used,
+	ret = vring_init(&queue->vring, &(struct vring_conf){.desc_area = ring.desc,
+							     .driver_area = ring.avail,
+							     .device_area = ring.used,
 							     .mem = &vp->mem,
 							     .features = features,
 							     .size = ring.size,
@@ -177,6 +181,8 @@ static void on_connected(void *ctx)
 
 	pthread_mutex_lock(&vp->lock);
 	vp->suspended = false;
+	vp->memory_due = false;
+	vp->mem.n_regions = 0;
 	for (unsigned i = 0; i < MAX_VRINGS; i++)
 		vp->queues[i].enabled = false;
 	pthread_mutex_unlock(&vp->lock);
@@ -250,11 +256,30 @@ static void on_ring_changed(void *ctx, unsigned index, bool usable)
 	pthread_mutex_unlock(&vp->lock);
 }
 
+static void on_features_set(void *ctx)
+{
+	struct vhost_port *vp = ctx;
+
+	pthread_mutex_lock(&vp->lock);
+	vp->memory_due = vp->mem.n_regions == 0;
+	vp->n_ticks = 0;
+	pthread_mutex_unlock(&vp->lock);
+}
+
+static void say_no_memory(const struct vhost_port *vp)
+{
+	log_event(LOG_ERROR,
+		  "port %s: the front-end shares no memory: with QEMU, add -object "
+		  "memory-backend-memfd,id=mem,size=SIZE,share=on -machine memory-backend=mem",
+		  vp->port.name);
+}
+
 static void on_memory_changing(void *ctx)
 {
 	struct vhost_port *vp = ctx;
 
 	pthread_mutex_lock(&vp->lock);
+	vp->memory_due = false;
 	vp->suspended = true;
 	refresh(vp);
 	pthread_mutex_unlock(&vp->lock);
@@ -273,11 +298,7 @@ static void on_memory_changed(void *ctx)
 	n_regions = vp->mem.n_regions;
 	pthread_mutex_unlock(&vp->lock);
 	if (n_regions == 0)
-		log_event(LOG_ERROR,
-			  "port %s: the front-end shares no memory: with QEMU, add -object "
-			  "memory-backend-memfd,id=mem,size=SIZE,share=on -machine "
-			  "memory-backend=mem",
-			  vp->port.name);
+		say_no_memory(vp);
 }
 
 static const struct vhost_lib_ops lib_ops = {
@@ -287,6 +308,7 @@ static const struct vhost_lib_ops lib_ops = {
 	.started = on_started,
 	.stopped = on_stopped,
 	.ring_changed = on_ring_changed,
+	.features_set = on_features_set,
 	.memory_changing = on_memory_changing,
 	.memory_changed = on_memory_changed,
 };
@@ -311,6 +333,12 @@ static void vhost_housekeep(struct port *port)
 	struct vhost_port *vp = vhost_of(port);
 
 	pthread_mutex_lock(&vp->lock);
+	/* QEMU without memory to share says nothing: it goes on without us, and its guest's frames
+	 * go nowhere. */
+	if (vp->memory_due && ++vp->n_ticks == NO_MEMORY_TICKS) {
+		vp->memory_due = false;
+		say_no_memory(vp);
+	}
 	for (unsigned i = 0; i < n_vrings(vp); i++) {
 		struct vring *vr =
 			atomic_load_explicit(&vp->queues[i].active, memory_order_relaxed);
@@ -352,8 +380,7 @@ static const struct port_ops vhost_ops = {
 
 static const uint64_t features_not_offered =
 	BIT(VIRTIO_NET_F_GSO) | BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO) |
-	BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_F_LOG_ALL) |
-	BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_IN_ORDER);
+	BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_F_LOG_ALL);
 
 /* Registers with librte_vhost and lets it listen or connect. */
 static int start(struct vhost_port *vp)

@@ -9,6 +9,7 @@
 
 /* Requests of the vhost-user specification that need more than librte_vhost does for us. */
 enum vhost_user_request {
+	VHOST_USER_SET_FEATURES = 2,
 	VHOST_USER_SET_MEM_TABLE = 5,
 	VHOST_USER_GET_QUEUE_NUM = 17,
 };
@@ -85,6 +86,8 @@ static enum rte_vhost_msg_result before_message(int vid, void *data)
 
 	if (!lib)
 		return RTE_VHOST_MSG_RESULT_ERR;
+	if (msg->request == VHOST_USER_SET_FEATURES)
+		lib->conf.ops->features_set(lib->conf.ctx);
 	if (msg->request == VHOST_USER_SET_MEM_TABLE)
 		/* The library unmaps the old table and tells nobody. */
 		lib->conf.ops->memory_changing(lib->conf.ctx);

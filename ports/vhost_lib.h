@@ -32,6 +32,8 @@ struct vhost_lib_ops {
 	 */
 	void (*memory_changing)(void *ctx);
 	void (*memory_changed)(void *ctx);
+	/* The guest's driver has chosen its features: memory and rings should follow. */
+	void (*features_set)(void *ctx);
 	/* The front-end asked for more than one connection at a time; the second was refused. */
 	void (*refused)(void *ctx);
 };

@@ -33,7 +33,9 @@ struct vhost_port {
 	pthread_mutex_t lock; /* guards all below but the actives; taken by control threads only */
 	struct vhost_lib *lib;
 	bool running;
-	bool suspended; /* while the memory table changes */
+	bool suspended;	 /* while the memory table changes */
+	bool memory_due; /* features are set, and no memory has been shared yet */
+	uint8_t n_ticks; /* of housekeeping since memory_due */
 	uint64_t n_kicks;
 	struct guest_memory mem;
 	uint8_t reported[MAX_VRINGS]; /* faults that were logged */

@@ -17,6 +17,9 @@ enum virtq_desc_flags {
 	VIRTQ_DESC_F_NEXT = 1,
 	VIRTQ_DESC_F_WRITE = 2,
 	VIRTQ_DESC_F_INDIRECT = 4,
+	/* of packed rings (2.8.1): each equals the wrap counter of who set it last */
+	VIRTQ_DESC_F_AVAIL = 1 << 7,
+	VIRTQ_DESC_F_USED = 1 << 15,
 };
 
 /* 2.7.5 */
@@ -50,6 +53,27 @@ struct virtq_used {
 	struct virtq_used_elem ring[];
 };
 static_assert(offsetof(struct virtq_used, ring) == 4, "VIRTIO 1.2 section 2.7.8");
+
+/* 2.8.13 */
+struct virtq_packed_desc {
+	uint64_t addr; /* guest-physical */
+	uint32_t len;
+	uint16_t id;
+	uint16_t flags;
+};
+static_assert(sizeof(struct virtq_packed_desc) == 16, "VIRTIO 1.2 section 2.8.13");
+
+/* A place in a packed ring: bits 0 .. 14 count descriptors, bit 15 is the wrap counter there. */
+enum { VIRTQ_WRAP = 1 << 15 };
+
+enum virtq_event_flags { VIRTQ_EVENT_ENABLE, VIRTQ_EVENT_DISABLE, VIRTQ_EVENT_DESC };
+
+/* 2.8.14: the driver area and the device area of a packed ring */
+struct virtq_event {
+	uint16_t off_wrap; /* with VIRTQ_EVENT_DESC: the place that is waited for */
+	uint16_t flags;
+};
+static_assert(sizeof(struct virtq_event) == 4, "VIRTIO 1.2 section 2.8.14");
 
 enum virtio_net_hdr_flags {
 	VIRTIO_NET_HDR_F_NEEDS_CSUM = 1,

@@ -6,9 +6,9 @@
  * Failure:   a ring that breaks the rules sets fault and is not touched again: rx gives nothing, tx
  * says DROP_QUEUE_BROKEN.
  *
- * The rules are VIRTIO 1.2, sections 2.7 (split) and 5.1.6 (network). Whatever is read from ring or
- * descriptor is read once, checked, then used. Buffers are completed in order. Knows nothing of
- * vhost-user or DPDK. */
+ * The rules are VIRTIO 1.2, sections 2.7 (split), 2.8 (packed) and 5.1.6 (network). Whatever is
+ * read from ring or descriptor is read once, checked, then used. Buffers are completed in order.
+ * Knows nothing of vhost-user or DPDK. */
 #ifndef PORTS_VRING_H
 #define PORTS_VRING_H
 
@@ -34,47 +34,69 @@ enum vring_fault {
 extern const char *const vring_fault_names[VRING_FAULT_N];
 
 struct vring_conf {
-	struct virtq_desc *desc;
-	struct virtq_avail *avail;
-	struct virtq_used *used;
+	void *desc_area; /* 2.6: three parts, of a type that the layout says */
+	void *driver_area;
+	void *device_area;
 	const struct guest_memory *mem;
-	uint64_t features;   /* as negotiated, enum virtio_feature */
-	uint16_t size;	     /* a power of 2, 1 .. VIRTQ_SIZE_MAX */
-	uint16_t last_avail; /* where the front-end says that processing goes on */
+	uint64_t features;   /* as negotiated, enum virtio_feature; they say which layout it is */
+	uint16_t size;	     /* 1 .. VIRTQ_SIZE_MAX; split: a power of 2 */
+	uint16_t last_avail; /* where processing goes on; packed: with the wrap counter (VIRTQ_WRAP)
+			      */
 	uint16_t last_used;
 	int call_fd; /* non-blocking eventfd, or -1 when the guest polls */
 };
 
+/* A buffer that the guest made available. */
+struct vring_buffer {
+	uint16_t id;
+	uint16_t n_slots; /* by which it moves the place in the ring */
+};
+
 struct vring {
-	struct virtq_desc *desc;
-	struct virtq_avail *avail;
-	struct virtq_used *used;
+	union {
+		struct virtq_desc *desc;
+		struct virtq_packed_desc *packed_desc;
+	};
+	union {
+		struct virtq_avail *avail;
+		struct virtq_event *driver_event;
+	};
+	union {
+		struct virtq_used *used;
+		struct virtq_event *device_event;
+	};
 	const struct guest_memory *mem;
 	uint16_t size;
 	uint16_t mask;
 	uint8_t hdr_len; /* bytes of the virtio_net_hdr: 10 or 12 */
 	uint8_t sends;	 /* frame_needs that the guest may put into what it sends */
+	bool packed;
 	bool event_idx;
+	bool in_order;
 	bool indirect;
 	bool mergeable;
 	int call_fd;
 	struct segment *scratch; /* n_scratch of them: the pieces that one frame is written to */
-	uint16_t *scratch_heads; /* size of them: the buffers that one frame is written to */
+	struct vring_buffer *scratch_buffers; /* size of them: the buffers that one frame is written
+						 to */
 	uint32_t *scratch_lens;
 	unsigned n_scratch;
 
 	/* the worker's */
-	uint16_t last_avail; /* next available entry to read */
-	uint16_t last_used;  /* next used entry to write */
-	uint16_t published;  /* the used index as the guest sees it */
-	uint16_t n_held;     /* buffers taken by rx and not yet released */
-	uint16_t held[BURST_MAX];
+	uint16_t last_avail;	/* next available entry to read; packed: as in vring_conf */
+	uint16_t last_used;	/* next used entry to write */
+	uint16_t n_held;	/* buffers taken by rx and not yet released */
+	uint32_t n_unpublished; /* used entries that the guest does not see yet */
+	uint64_t first_used; /* packed: what publishes them all when it is written to first_used_at
+			      */
+	uint16_t first_used_at;
+	struct vring_buffer held[BURST_MAX];
 	_Atomic uint8_t
 		fault; /* enum vring_fault; read by the control thread, relaxed: it is only shown */
 };
 
-/* -EINVAL when size is no power of 2 up to VIRTQ_SIZE_MAX, -ENOMEM. Tells the guest not to notify
- * us. */
+/* -EINVAL when the layout has no rings of that size, or a place is not in the ring; -ENOMEM. Tells
+ * the guest not to notify us. */
 int vring_init(struct vring *vr, const struct vring_conf *conf);
 void vring_fini(struct vring *vr);
 

@@ -8,12 +8,7 @@
 
 #include "ports/chain.h"
 #include "ports/vnet.h"
-#include "ports/vring.h"
-
-#include <stdatomic.h>
-
-#define LIKELY(x)   __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#include "ports/vring_layout.h"
 
 /* Finishes a frame whose header and head are copied; len counts the frame only. False: it was
  * refused. */

@@ -1,116 +1,64 @@
-#include "ports/vring.h"
-#include "ports/vring_copy.h"
-
-#include <stdatomic.h>
+#include "ports/vring_burst.h"
 
 #define READ_ONCE_U16(p) __atomic_load_n((p), __ATOMIC_RELAXED)
-#define LIKELY(x)	 __builtin_expect(!!(x), 1)
-#define UNLIKELY(x)	 __builtin_expect(!!(x), 0)
 
-static void stop(struct vring *vr, enum vring_fault fault)
+/* How many buffers the guest has made available behind at. The acquire pairs with the guest's write
+ * barrier before its index. */
+static inline unsigned available(struct vring *vr, uint16_t at)
 {
-	atomic_store_explicit(&vr->fault, fault, memory_order_relaxed);
-}
-
-static inline bool stopped(const struct vring *vr)
-{
-	return UNLIKELY(atomic_load_explicit(&vr->fault, memory_order_relaxed) != VRING_OK);
-}
-
-/* How many buffers the guest has made available. The acquire pairs with the guest's write barrier
- * before its index. */
-static inline unsigned available(struct vring *vr)
-{
-	uint16_t n = __atomic_load_n(&vr->avail->idx, __ATOMIC_ACQUIRE) - vr->last_avail;
+	uint16_t n = __atomic_load_n(&vr->avail->idx, __ATOMIC_ACQUIRE) - at;
 
 	if (UNLIKELY(n > vr->size)) {
-		stop(vr, VRING_BAD_AVAIL_IDX);
+		vring_stop(vr, VRING_BAD_AVAIL_IDX);
 		return 0;
 	}
 	return n;
 }
 
-static inline uint16_t available_head(const struct vring *vr, unsigned i)
+static inline uint16_t available_head(const struct vring *vr, uint16_t at)
 {
-	return READ_ONCE_U16(&vr->avail->ring[(vr->last_avail + i) & vr->mask]);
+	return READ_ONCE_U16(&vr->avail->ring[at & vr->mask]);
+}
+
+static inline struct virtq_desc decode(struct raw_desc raw)
+{
+	return (struct virtq_desc){.addr = raw.addr,
+				   .len = (uint32_t)raw.rest,
+				   .flags = (uint16_t)(raw.rest >> 32),
+				   .next = (uint16_t)(raw.rest >> 48)};
 }
 
 static inline struct virtq_desc load_desc(const struct virtq_desc *desc)
 {
 	const uint64_t *words = (const uint64_t *)(const void *)desc;
-	uint64_t rest = __atomic_load_n(&words[1], __ATOMIC_RELAXED);
 
-	return (struct virtq_desc){.addr = __atomic_load_n(&words[0], __ATOMIC_RELAXED),
-				   .len = (uint32_t)rest,
-				   .flags = (uint16_t)(rest >> 32),
-				   .next = (uint16_t)(rest >> 48)};
-}
-
-static inline void put_used(struct vring *vr, uint16_t head, uint32_t len)
-{
-	uint64_t elem = head | (uint64_t)len << 32;
-
-	memcpy(&vr->used->ring[vr->last_used & vr->mask], &elem, sizeof(elem));
-	vr->last_used++;
-}
-
-/* A table of descriptors: the ring's own, or an indirect one, which need not lie in one piece of
- * our memory. */
-struct table {
-	const struct virtq_desc *desc; /* NULL: read through gpa */
-	uint64_t gpa;
-	uint32_t n;
-};
-
-static bool table_load(const struct vring *vr, const struct table *table, unsigned i,
-		       struct virtq_desc *desc)
-{
-	if (table->desc) {
-		*desc = load_desc(&table->desc[i]);
-		return true;
-	}
-	return guest_memory_read(vr->mem, table->gpa + i * sizeof(*desc), desc, sizeof(*desc));
-}
-
-static enum vring_fault table_open(const struct vring *vr, const struct virtq_desc *desc,
-				   struct table *table)
-{
-	const void *here = guest_memory_range(vr->mem, desc->addr, desc->len);
-
-	if (!vr->indirect || table->n != vr->size || table->desc != vr->desc ||
-	    (desc->flags & VIRTQ_DESC_F_NEXT))
-		return VRING_BAD_INDIRECT;
-	if (desc->len == 0 || desc->len % sizeof(*desc) ||
-	    desc->len / sizeof(*desc) > VIRTQ_SIZE_MAX)
-		return VRING_BAD_INDIRECT;
-	*table = (struct table){.gpa = desc->addr, .n = desc->len / sizeof(*desc)};
-	/* The two words of a descriptor are loaded as such; a guest may align its table as it likes
-	 * (2.7.5.3.2). */
-	if (here && (uintptr_t)here % sizeof(uint64_t) == 0)
-		table->desc = here;
-	return VRING_OK;
+	return decode((struct raw_desc){.addr = __atomic_load_n(&words[0], __ATOMIC_RELAXED),
+					.rest = __atomic_load_n(&words[1], __ATOMIC_RELAXED)});
 }
 
 /* Adds every descriptor of the chain that starts at head. write: they have to be device-writable,
  * else device-readable. */
-static enum vring_fault walk(const struct vring *vr, uint16_t head, bool write, struct chain *chain)
+static enum vring_fault walk_chain(const struct vring *vr, uint16_t head, bool write,
+				   struct chain *chain)
 {
-	struct table table = {.desc = vr->desc, .n = vr->size};
+	struct table table = {.words = (const uint64_t *)(const void *)vr->desc, .n = vr->size};
 	bool in_ring = true;
 	unsigned next = head;
 
 	for (unsigned steps = 0; steps <= vr->size; steps++) {
+		struct raw_desc raw;
 		struct virtq_desc desc;
-		enum chain_error error;
 
 		if (next >= table.n)
 			return VRING_BAD_HEAD;
-		if (!table_load(vr, &table, next, &desc))
+		if (!table_load(vr, &table, next, &raw))
 			return VRING_BAD_ADDRESS;
+		desc = decode(raw);
 		if (desc.flags & VIRTQ_DESC_F_INDIRECT) {
-			enum vring_fault fault =
-				in_ring ? table_open(vr, &desc, &table) : VRING_BAD_INDIRECT;
+			enum vring_fault fault = VRING_BAD_INDIRECT;
 
+			if (in_ring && !(desc.flags & VIRTQ_DESC_F_NEXT))
+				fault = table_open(vr, desc.addr, desc.len, &table);
 			if (fault)
 				return fault;
 			in_ring = false;
@@ -119,9 +67,8 @@ static enum vring_fault walk(const struct vring *vr, uint16_t head, bool write, 
 		}
 		if (!(desc.flags & VIRTQ_DESC_F_WRITE) == write)
 			return VRING_BAD_DIRECTION;
-		error = chain_add(chain, vr->mem, desc.addr, desc.len);
-		if (error)
-			return error == CHAIN_UNMAPPED ? VRING_BAD_ADDRESS : VRING_BAD_CHAIN;
+		if (!chain_add(chain, vr->mem, desc.addr, desc.len) && !chain->full)
+			return VRING_BAD_ADDRESS;
 		if (!(desc.flags & VIRTQ_DESC_F_NEXT))
 			return VRING_OK;
 		next = desc.next;
@@ -129,92 +76,86 @@ static enum vring_fault walk(const struct vring *vr, uint16_t head, bool write, 
 	return VRING_BAD_CHAIN;
 }
 
-/* False: no room for it in the arena now, or the ring is broken. */
-static bool rx_chain(struct vring *vr, struct burst *burst, uint16_t head)
+static enum vring_fault split_walk(struct vring *vr, uint16_t *at, bool write, struct chain *chain,
+				   struct vring_buffer *buffer)
 {
-	struct chain chain = {.segments = burst->segments + burst->n_segments,
-			      .max = BURST_SEGMENTS - burst->n_segments};
-	enum vring_fault fault = walk(vr, head, false, &chain);
-
-	if (fault == VRING_BAD_CHAIN && chain.n == chain.max) {
-		if (burst->n_segments > 0)
-			return false;
-		fault = VRING_OK;
-		chain.len = UINT64_MAX; /* more pieces than the whole arena: no frame we know looks
-					   like that */
-	}
-	if (UNLIKELY(fault)) {
-		stop(vr, fault);
-		return false;
-	}
-	frame_from_chain(vr, burst, &chain);
-	return true;
+	*buffer = (struct vring_buffer){0};
+	if (available(vr, *at) == 0)
+		return (enum vring_fault)atomic_load_explicit(&vr->fault, memory_order_relaxed);
+	*buffer = (struct vring_buffer){.id = available_head(vr, *at), .n_slots = 1};
+	++*at;
+	return walk_chain(vr, buffer->id, write, chain);
 }
 
-/* What the descriptor stage hands to the copy stage. */
-struct piece {
-	uint8_t *addr; /* NULL: not one piece */
-	uint32_t len;
-};
-
-/* The one descriptor of a buffer, when it is one, of the right direction and in one piece of our
- * memory. */
-static inline struct piece single_piece(const struct vring *vr, uint16_t head, uint16_t flags)
-{
-	struct virtq_desc desc = load_desc(&vr->desc[head]);
-
-	if (UNLIKELY((desc.flags &
-		      (VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_INDIRECT | VIRTQ_DESC_F_WRITE)) != flags))
-		return (struct piece){0};
-	return (struct piece){.addr = guest_memory_range(vr->mem, desc.addr, desc.len),
-			      .len = desc.len};
-}
-
-/* Reads up to n heads into heads[] and asks for their descriptors; returns how many were good. */
-static inline unsigned load_heads(struct vring *vr, unsigned n, uint16_t *heads)
+/* Reads up to n heads and asks for their descriptors; returns how many were good. */
+static inline unsigned load_heads(const struct vring *vr, unsigned n, struct vring_buffer *buffers)
 {
 	for (unsigned i = 0; i < n; i++) {
-		heads[i] = available_head(vr, i);
-		if (UNLIKELY(heads[i] >= vr->size)) {
-			stop(vr, VRING_BAD_HEAD);
+		uint16_t head = available_head(vr, (uint16_t)(vr->last_avail + i));
+
+		if (UNLIKELY(head >= vr->size))
 			return i;
-		}
-		__builtin_prefetch(&vr->desc[heads[i]]);
+		buffers[i] = (struct vring_buffer){.id = head, .n_slots = 1};
+		__builtin_prefetch(&vr->desc[head]);
 	}
 	return n;
 }
 
-unsigned vring_rx(struct vring *vr, struct burst *burst)
+static inline unsigned split_look(struct vring *vr, bool write, unsigned max, struct piece *pieces,
+				  struct vring_buffer *buffers, bool *more)
 {
-	struct piece pieces[BURST_MAX];
-	unsigned n, i;
+	const uint16_t kinds = VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_INDIRECT | VIRTQ_DESC_F_WRITE;
+	unsigned n = available(vr, vr->last_avail);
+	unsigned n_heads = load_heads(vr, n < max ? n : max, buffers);
 
-	if (stopped(vr))
-		return 0;
-	n = available(vr);
-	if (n == 0)
-		return 0;
-	n = load_heads(vr, n < BURST_MAX ? n : BURST_MAX, vr->held);
-	for (i = 0; i < n; i++) {
-		pieces[i] = single_piece(vr, vr->held[i], 0);
-		__builtin_prefetch(pieces[i].addr);
-		__builtin_prefetch(pieces[i].addr + 64);
+	*more = n > n_heads;
+	for (unsigned i = 0; i < n_heads; i++) {
+		struct virtq_desc desc = load_desc(&vr->desc[buffers[i].id]);
+		uint8_t *addr = guest_memory_range(vr->mem, desc.addr, desc.len);
+
+		if (UNLIKELY((desc.flags & kinds) != (write ? VIRTQ_DESC_F_WRITE : 0) || !addr)) {
+			*more = true;
+			return i;
+		}
+		pieces[i] = (struct piece){.addr = addr, .len = desc.len};
+		prefetch_piece(addr, write);
 	}
-	for (i = 0; i < n; i++) {
-		if (LIKELY(pieces[i].addr && burst->n_segments < BURST_SEGMENTS))
-			frame_from_linear(vr, burst, pieces[i].addr, pieces[i].len);
-		else if (!rx_chain(vr, burst, vr->held[i]))
-			break;
-	}
-	vr->last_avail += i;
-	vr->n_held = (uint16_t)i;
-	return i;
+	return n_heads;
 }
 
-/* VIRTIO 1.2 section 2.7.10.1: is event in [old, new)? */
-static inline bool event_passed(uint16_t event, uint16_t new, uint16_t old)
+static inline uint16_t split_advance(const struct vring *vr, uint16_t at, unsigned n)
 {
-	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
+	(void)vr;
+	return (uint16_t)(at + n);
+}
+
+static inline void split_put(struct vring *vr, struct vring_buffer buffer, uint32_t len)
+{
+	uint64_t elem = buffer.id | (uint64_t)len << 32;
+
+	memcpy(&vr->used->ring[vr->last_used & vr->mask], &elem, sizeof(elem));
+	vr->last_used += buffer.n_slots;
+	vr->n_unpublished += buffer.n_slots;
+}
+
+static const struct layout split = {
+	.look = split_look, .walk = split_walk, .advance = split_advance, .put = split_put};
+
+unsigned vring_split_rx(struct vring *vr, struct burst *burst)
+{
+	return burst_rx(&split, vr, burst);
+}
+
+unsigned vring_split_rx_release(struct vring *vr)
+{
+	burst_release(&split, vr);
+	return vring_split_notify(vr);
+}
+
+unsigned vring_split_tx(struct vring *vr, const struct frame *const *frames, unsigned n,
+			enum drop_reason *why)
+{
+	return burst_tx(&split, vr, frames, n, why);
 }
 
 static inline uint16_t *used_event(const struct vring *vr)
@@ -227,21 +168,21 @@ static inline uint16_t *avail_event(const struct vring *vr)
 	return (uint16_t *)(void *)&vr->used->ring[vr->size];
 }
 
-unsigned vring_notify(struct vring *vr)
+unsigned vring_split_notify(struct vring *vr)
 {
-	uint16_t old = vr->published;
+	uint16_t old = (uint16_t)(vr->last_used - vr->n_unpublished);
 
-	if (vr->last_used == old)
+	if (vr->n_unpublished == 0)
 		return 0;
 	/* Pairs with the guest's read barrier behind its read of the index: it sees the entries and
 	 * the buffers. */
 	__atomic_store_n(&vr->used->idx, vr->last_used, __ATOMIC_RELEASE);
-	vr->published = vr->last_used;
+	vr->n_unpublished = 0;
 	/* The index before the guest's wish: pairs with the guest, which writes its wish, then
 	 * looks at the index. */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (vr->event_idx) {
-		if (!event_passed(READ_ONCE_U16(used_event(vr)), vr->last_used, old))
+		if (!vring_event_passed(READ_ONCE_U16(used_event(vr)), vr->last_used, old))
 			return 0;
 	} else if (READ_ONCE_U16(&vr->avail->flags) & VIRTQ_AVAIL_F_NO_INTERRUPT) {
 		return 0;
@@ -252,105 +193,7 @@ unsigned vring_notify(struct vring *vr)
 	return 1;
 }
 
-unsigned vring_rx_release(struct vring *vr)
-{
-	for (unsigned i = 0; i < vr->n_held; i++)
-		put_used(vr, vr->held[i], 0);
-	vr->n_held = 0;
-	return vring_notify(vr);
-}
-
-/* Delivers frames for as long as each fits into one buffer of one piece; returns how many. */
-static unsigned tx_linear(struct vring *vr, const struct frame *const *frames, unsigned n)
-{
-	struct piece pieces[BURST_MAX];
-	uint16_t heads[BURST_MAX];
-	unsigned i;
-
-	n = load_heads(vr, n, heads);
-	for (i = 0; i < n; i++) {
-		pieces[i] = single_piece(vr, heads[i], VIRTQ_DESC_F_WRITE);
-		if (UNLIKELY(!pieces[i].addr || pieces[i].len < vr->hdr_len + frames[i]->len))
-			break;
-		__builtin_prefetch(pieces[i].addr, 1);
-		__builtin_prefetch(pieces[i].addr + 64, 1);
-	}
-	n = i;
-	for (i = 0; i < n; i++) {
-		frame_to_linear(vr, frames[i], pieces[i].addr);
-		put_used(vr, heads[i], vr->hdr_len + frames[i]->len);
-	}
-	vr->last_avail += n;
-	return n;
-}
-
-/* Delivers one frame into as many pieces and, when mergeable, buffers as it takes: all of it or
- * nothing. */
-static bool tx_scattered(struct vring *vr, const struct frame *frame, unsigned n_available,
-			 enum drop_reason *why)
-{
-	struct chain chain = {.segments = vr->scratch, .max = vr->n_scratch};
-	uint64_t total = (uint64_t)vr->hdr_len + frame->len;
-	unsigned n = 0;
-
-	do {
-		uint64_t before = chain.len;
-		enum vring_fault fault;
-
-		if (n == n_available) {
-			*why = DROP_TX_FULL;
-			return false;
-		}
-		vr->scratch_heads[n] = available_head(vr, n);
-		fault = walk(vr, vr->scratch_heads[n], true, &chain);
-		if (fault) {
-			stop(vr, fault);
-			*why = DROP_QUEUE_BROKEN;
-			return false;
-		}
-		vr->scratch_lens[n++] =
-			(uint32_t)(chain.len < total ? chain.len - before : total - before);
-	} while (chain.len < total && vr->mergeable);
-	if (chain.len < total) {
-		*why = DROP_TOO_BIG;
-		return false;
-	}
-	frame_to_chain(vr, frame, (uint16_t)n, &chain);
-	for (unsigned i = 0; i < n; i++)
-		put_used(vr, vr->scratch_heads[i], vr->scratch_lens[i]);
-	vr->last_avail += n;
-	return true;
-}
-
-unsigned vring_tx(struct vring *vr, const struct frame *const *frames, unsigned n,
-		  enum drop_reason *why)
-{
-	unsigned done = 0;
-
-	while (done < n && !stopped(vr)) {
-		unsigned n_available = available(vr);
-		unsigned n_now = n - done < n_available ? n - done : n_available;
-
-		done += tx_linear(vr, frames + done, n_now < BURST_MAX ? n_now : BURST_MAX);
-		if (done == n || stopped(vr))
-			break;
-		n_available = available(vr);
-		if (n_available == 0 && !stopped(vr)) {
-			*why = DROP_TX_FULL;
-			return done;
-		}
-		if (stopped(vr))
-			break;
-		if (!tx_scattered(vr, frames[done], n_available, why))
-			return done;
-		done++;
-	}
-	if (done < n)
-		*why = DROP_QUEUE_BROKEN;
-	return done;
-}
-
-bool vring_arm(struct vring *vr)
+bool vring_split_arm(struct vring *vr)
 {
 	if (vr->event_idx)
 		__atomic_store_n(avail_event(vr), vr->last_avail, __ATOMIC_RELAXED);
@@ -359,10 +202,10 @@ bool vring_arm(struct vring *vr)
 	/* Our wish before the guest's index: pairs with the guest, which writes its index, then
 	 * looks at our wish. */
 	atomic_thread_fence(memory_order_seq_cst);
-	return !stopped(vr) && available(vr) > 0;
+	return !vring_stopped(vr) && available(vr, vr->last_avail) > 0;
 }
 
-void vring_disarm(struct vring *vr)
+void vring_split_disarm(struct vring *vr)
 {
 	/* With EVENT_IDX an event index left behind keeps the guest quiet for 65535 buffers
 	 * (2.7.10). */

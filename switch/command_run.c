@@ -160,13 +160,27 @@ static int run(const struct topology *topo, int signal_fd)
 	return ret;
 }
 
+static const char usage[] = "usage: ringway run FILE\n"
+			    "\n"
+			    "Runs the switch that FILE describes, in the foreground. Events go to "
+			    "standard error, a line\n"
+			    "each; the line `ready` says that all sockets listen. SIGTERM, SIGINT "
+			    "or SIGHUP ends it and\n"
+			    "removes its sockets. Needs neither root nor hugepages. ringway check "
+			    "--help lists what FILE\n"
+			    "may say.\n";
+
 int command_run(int argc, char **argv)
 {
 	struct topology topo;
 	int signal_fd, ret;
 
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(usage, stdout);
+		return EXIT_OK;
+	}
 	if (argc != 2) {
-		fprintf(stderr, "usage: ringway run FILE\n");
+		fputs(usage, stderr);
 		return EXIT_CONFIGURATION;
 	}
 	if (topology_load(&topo, argv[1], print_error, NULL) < 0)

@@ -13,6 +13,7 @@
 enum {
 	MAX_ARGS = 16,
 	ARG_LEN = 32,
+	LCORES_LEN = 8 * 1024, /* every processor of a cpu_set_t by number */
 	/* Memory of librte_vhost: what it needs itself, and for each queue of a port (its rings'
 	   shadow copies). */
 	BASE_MB = 16,
@@ -69,17 +70,28 @@ static bool wants_hugepages(const struct topology *topo, unsigned mb)
 	return topo->sw.hugepages == HUGEPAGES_YES;
 }
 
-/* The first processor that this process may run on: the EAL wants to be told one that exists. */
-static int first_cpu(void)
+/* Keeps threads that do not poll away from where workers are pinned, unless there is nothing else.
+ * The EAL gives its own threads what this one may use and no lcore has, or else what lcore 0 has:
+ * both the same, here. Writes sets as the EAL reads them: "0@(1,2,5)". */
+static void place_threads(const struct topology *topo, char *text, size_t len)
 {
-	cpu_set_t cpus;
+	cpu_set_t all, rest;
+	size_t at;
 
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
-		return 0;
-	for (int i = 0; i < CPU_SETSIZE; i++)
-		if (CPU_ISSET(i, &cpus))
-			return i;
-	return 0;
+	CPU_ZERO(&all);
+	if (sched_getaffinity(0, sizeof(all), &all) < 0)
+		CPU_SET(0, &all);
+	rest = all;
+	for (unsigned w = 0; topo->sw.pinned && w < topo->sw.n_workers; w++)
+		CPU_CLR(topo->sw.cores[w], &rest);
+	if (CPU_COUNT(&rest) == 0)
+		rest = all;
+	sched_setaffinity(0, sizeof(rest), &rest);
+	at = (size_t)snprintf(text, len, "--lcores=0@(");
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE && at < len; cpu++)
+		if (CPU_ISSET(cpu, &rest))
+			at += (size_t)snprintf(text + at, len - at, "%u,", cpu);
+	text[at < len ? at - 1 : len - 1] = ')';
 }
 
 int eal_start(const struct topology *topo)
@@ -87,7 +99,7 @@ int eal_start(const struct topology *topo)
 	unsigned mb = memory_mb(topo);
 	bool huge = wants_hugepages(topo, mb);
 	struct eal_args args = {.argc = 0};
-	cpu_set_t cpus;
+	char lcores[LCORES_LEN];
 
 	if (topo->sw.hugepages == HUGEPAGES_YES &&
 	    free_hugepages() < (mb + PAGE_MB - 1) / PAGE_MB) {
@@ -100,7 +112,8 @@ int eal_start(const struct topology *topo)
 		return -ENOMEM;
 	}
 	add(&args, "ringway");
-	add(&args, "--lcores=0@%d", first_cpu());
+	place_threads(topo, lcores, sizeof(lcores));
+	args.argv[args.argc++] = lcores;
 	add(&args, "-m");
 	add(&args, "%u", mb);
 	if (huge) {
@@ -114,15 +127,12 @@ int eal_start(const struct topology *topo)
 	add(&args, "--no-pci");
 	add(&args, "--no-telemetry");
 	add(&args, "--log-level=*:error");
-	/* The EAL pins the thread that calls it; ours goes back to where its user put it. */
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
-		return -errno;
 	if (rte_eal_init(args.argc, args.argv) < 0) {
 		log_event(LOG_ERROR, "switch %s: DPDK does not start: %s", topo->sw.name,
 			  rte_strerror(rte_errno));
 		return -rte_errno;
 	}
-	return sched_setaffinity(0, sizeof(cpus), &cpus) < 0 ? -errno : 0;
+	return 0;
 }
 
 void eal_stop(void)

@@ -222,6 +222,7 @@ uint32_t fdb_table_remove(struct fdb_table *table, uint32_t slot)
 	}
 	if (tail != head && last % SLOTS == 0) {
 		set_next(table, before, 0);
+		count_seq(&table->bucket[head]);
 		table->free_bucket[table->n_free++] = tail;
 	}
 	return last;

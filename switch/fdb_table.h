@@ -19,18 +19,19 @@ enum { FDB_TABLE_SLOTS = 4, FDB_TABLE_LINE = 64 };
 /* Buckets of one cache line; one that overflows chains further ones by index. For the reader's
  * sake, in a chain whose first bucket is `head`:
  *   - a slot's port and seen_s are stored before its key, so who sees the key sees them;
- *   - when a key is cleared, head->seq counts up before and after. A slot gets a new key only after
- * that, so a reader that read the port of a later key sees head->seq changed; and a key that moves
- * to an earlier slot of its chain is there before seq counts and the old slot is cleared, so a
- * reader that missed both sees head->seq changed, too;
+ *   - head->seq counts up before and after a key is cleared, and after a bucket leaves the chain. A
+ *     slot gets a new key only after that, so a reader that read the port of a later key, or a key
+ *     of another chain, sees head->seq changed;
+ *   - a key that moves to an earlier slot of its chain is there before seq counts and the old slot
+ * is cleared, so a reader that missed both sees head->seq changed;
  *   - a reader that sees head->seq changed starts again.
  * All orders are acquire and release on single variables, and no fences, which ThreadSanitizer does
  * not know; on x86 each is a plain load or store. The writer writes all fields, readers none. */
 struct fdb_bucket {
-	_Alignas(
-		FDB_TABLE_LINE) _Atomic uint32_t seq; /* of a head: clearings in its chain, twice */
-	_Atomic uint32_t next;			      /* an overflow bucket; 0: none */
-	_Atomic uint64_t key[FDB_TABLE_SLOTS];	      /* 0: free */
+	/* Of a head: counts what its readers must not overlook. */
+	_Alignas(FDB_TABLE_LINE) _Atomic uint32_t seq;
+	_Atomic uint32_t next;		       /* an overflow bucket; 0: none */
+	_Atomic uint64_t key[FDB_TABLE_SLOTS]; /* 0: free */
 	_Atomic uint32_t seen_s[FDB_TABLE_SLOTS];
 	_Atomic uint16_t port[FDB_TABLE_SLOTS];
 };

@@ -61,9 +61,13 @@ import json, sys
 split = sys.argv.index("--")
 reports, broken = sys.argv[1:split], sys.argv[split + 1:]
 tests = [(path.split("/")[0], json.loads(line)) for path in reports for line in open(path)]
-bad = [f"{test['result']:8} {build}: {test['name']}" for build, test in tests if test["result"] != "OK"]
-bad += [f"BROKEN   {what}" for what in broken]
 print("\n=== summary")
+bad = [f"{test['result']:8} {build}: {test['name']}" for build, test in tests if test["result"] != "OK"]
+for build, test in tests:
+    for line in test.get("stdout", "").splitlines():
+        if line.startswith("measured: "):
+            print(f"{test['name']}: {line}")
+bad += [f"BROKEN   {what}" for what in broken]
 for line in bad:
     print(line)
 slowest = sorted(tests, key=lambda test: -test[1]["duration"])[:5]

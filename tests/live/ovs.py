@@ -172,8 +172,8 @@ class Ovs:
             connection.call("version")
 
     def _vsctl(self, arguments):
-        subprocess.run(["ovs-vsctl", "--db=unix:" + self._path("db.sock"), "--timeout=20",
-                        *arguments], env=self._environment(), check=True)
+        subprocess.run(["ovs-vsctl", "--db=unix:" + self._path("db.sock"), "--timeout=60",
+                        "-vconsole:err", *arguments], env=self._environment(), check=True)
 
     def _add_port(self, bridge, port):
         name = "b%dp%d" % (bridge, port)

@@ -8,6 +8,7 @@ then. What may differ is in ALLOWED and nowhere else. A small model of its own s
 """
 
 import argparse
+import concurrent.futures
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ import sequences
 from sequences import Frame
 
 GROUP_SIZE = 50  # sequences that run side by side
+N_PROCESSES = 2
 SKIPPED = 77  # as meson understands it
 
 
@@ -243,6 +245,22 @@ def run_group(group, steps, switch, args):
     return len(failed)
 
 
+def run_groups(numbers, indexes, args):
+    """Runs some groups, with an Open vSwitch for them alone, up to the first that differs."""
+    if not numbers:
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
+    with ovs.Ovs() as switch:
+        for number in numbers:
+            group = [Sequence(args.seed, i, args.program) for i in indexes
+                     if i // GROUP_SIZE == number]
+            steps = sequences.plan("%s/%d" % (args.seed, number), args.ops)
+            n_failed = run_group(group, steps, switch, args)
+            if n_failed:
+                return n_failed
+    return 0
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", help="bridge-oracle, as built")
@@ -264,21 +282,14 @@ def main():
     if lost:
         print("skipped: no %s; apt install openvswitch-switch" % ", ".join(lost))
         return 1 if os.environ.get("CI") else SKIPPED
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     started = time.monotonic()
-    indexes = list(range(args.sequences)) if args.only is None else [args.only]
-    n_failed = 0
-    with ovs.Ovs() as switch:
-        while indexes and not n_failed:
-            number = indexes[0] // GROUP_SIZE
-            group = [Sequence(args.seed, i, args.program) for i in indexes
-                     if i // GROUP_SIZE == number]
-            indexes = indexes[len(group):]
-            steps = sequences.plan("%s/%d" % (args.seed, number), args.ops)
-            n_failed += run_group(group, steps, switch, args)
+    indexes = range(args.sequences) if args.only is None else [args.only]
+    numbers = sorted({index // GROUP_SIZE for index in indexes})
+    with concurrent.futures.ProcessPoolExecutor(N_PROCESSES) as pool:
+        shares = [numbers[i::N_PROCESSES] for i in range(N_PROCESSES)]
+        n_failed = sum(pool.map(run_groups, shares, [indexes] * N_PROCESSES, [args] * N_PROCESSES))
     print("%d sequences of %d operations, %d differ, %.1f s" % (
-        args.sequences if args.only is None else 1, args.ops, n_failed,
-        time.monotonic() - started))
+        len(indexes), args.ops, n_failed, time.monotonic() - started))
     return 1 if n_failed else 0
 
 

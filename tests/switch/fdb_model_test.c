@@ -1,8 +1,8 @@
 #include "switch/fdb.h"
 #include "switch/fdb_table.h"
+#include "tests/suite.h"
 #include "tests/switch/fdb_model.h"
 
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 
 /* 02-00-00-xx-xx-xx in a VLAN. */
@@ -185,13 +185,6 @@ int main(void)
 		{"fdb_agrees_with_the_model_for_long", fdb_agrees_with_the_model_for_long},
 		CU_TEST_INFO_NULL,
 	};
-	CU_SuiteInfo suites[] = {{"fdb_model", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned n_bad;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return EXIT_FAILURE;
-	CU_basic_run_tests();
-	n_bad = CU_get_number_of_failures() + (CU_get_number_of_tests_run() == 0);
-	CU_cleanup_registry();
-	return n_bad ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("fdb_model", tests);
 }

@@ -1,8 +1,8 @@
 /* Two workers and the control thread on one table; built a second time with ThreadSanitizer. */
 #include "switch/fdb.h"
 #include "switch/fdb_table.h"
+#include "tests/suite.h"
 
-#include <CUnit/Basic.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -195,13 +195,6 @@ int main(void)
 		 fdb_lets_two_workers_fight_for_an_address},
 		CU_TEST_INFO_NULL,
 	};
-	CU_SuiteInfo suites[] = {{"fdb_race", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned n_bad;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return EXIT_FAILURE;
-	CU_basic_run_tests();
-	n_bad = CU_get_number_of_failures() + (CU_get_number_of_tests_run() == 0);
-	CU_cleanup_registry();
-	return n_bad ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("fdb_race", tests);
 }

@@ -1,7 +1,7 @@
 #include "switch/fdb.h"
 #include "switch/fdb_table.h"
+#include "tests/suite.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -459,13 +459,6 @@ int main(void)
 		{"fdb_new_refuses_what_cannot_be", fdb_new_refuses_what_cannot_be},
 		CU_TEST_INFO_NULL,
 	};
-	CU_SuiteInfo suites[] = {{"fdb", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned n_bad;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return EXIT_FAILURE;
-	CU_basic_run_tests();
-	n_bad = CU_get_number_of_failures() + (CU_get_number_of_tests_run() == 0);
-	CU_cleanup_registry();
-	return n_bad ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("fdb", tests);
 }

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# guest-image.sh DIR - a stock Debian kernel and a user space of one busybox: DIR/vmlinuz, DIR/initramfs.
+#
+# The kernel is Debian's cloud kernel, downloaded as a package and unpacked, not installed. The guest takes its
+# address from the kernel's command line (guest_ip=10.0.0.1/24), says "guest is up", and gives a shell on its
+# serial console. What is there already is kept.
+set -euo pipefail
+
+dir=${1:?usage: guest-image.sh DIR}
+metapackage=linux-image-cloud-amd64
+# In the order in which they have to be loaded.
+modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net"
+
+kernel_package() {
+	apt-cache depends "$metapackage" 2>/dev/null | awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ {print $2; exit}'
+}
+
+# Unpacks the kernel's package into DIR/kernel.
+fetch_kernel() {
+	local package scratch
+	package=$(kernel_package)
+	if [[ -z $package ]]; then
+		echo "guest-image.sh: apt knows no $metapackage: run apt-get update" >&2
+		return 1
+	fi
+	scratch=$(mktemp -d "$dir/download.XXXXXX")
+	echo "fetching the guests' kernel: $package"
+	# Root's apt would hand the download to a user who may not write here.
+	(cd "$scratch" && apt-get -q -o APT::Sandbox::User="$(id -un)" download "$package" >/dev/null)
+	dpkg-deb -x "$scratch"/*.deb "$scratch/root"
+	rm -rf "$dir/kernel"
+	mv "$scratch/root" "$dir/kernel"
+	rm -rf "$scratch"
+}
+
+write_init() {
+	cat >"$1" <<'INIT'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs tmp /tmp
+for module in $(cat /modules/order); do
+	insmod /modules/$module.ko || echo "guest: $module: not loaded"
+done
+ip link set lo up
+if [ -n "$guest_ip" ]; then
+	ip addr add "$guest_ip" dev eth0
+	ip link set eth0 up
+fi
+stty -echo
+echo "guest is up"
+PS1= exec setsid cttyhack sh
+INIT
+	chmod +x "$1"
+}
+
+# The modules that the kernel has built in are left out.
+pack_initramfs() {
+	local root module file
+	root=$(mktemp -d "$dir/initramfs.XXXXXX")
+	mkdir -p "$root"/{bin,dev,proc,sys,tmp,modules}
+	cp "$(command -v busybox)" "$root/bin/busybox"
+	for module in $modules; do
+		file=$(find "$dir/kernel/lib/modules" -name "$module.ko" -print -quit)
+		if [[ -n $file ]]; then
+			cp "$file" "$root/modules/"
+			echo "$module" >>"$root/modules/order"
+		elif ! grep -q "/$module.ko$" "$dir"/kernel/lib/modules/*/modules.builtin; then
+			echo "guest-image.sh: the kernel has no module $module" >&2
+			return 1
+		fi
+	done
+	write_init "$root/init"
+	(cd "$root" && find . | cpio --quiet -o -H newc) | gzip -1 >"$dir/initramfs.new"
+	rm -rf "$root"
+	mv "$dir/initramfs.new" "$dir/initramfs"
+}
+
+mkdir -p "$dir"
+[[ -d $dir/kernel/boot ]] || fetch_kernel
+if [[ ! -f $dir/vmlinuz ]]; then
+	cp "$dir"/kernel/boot/vmlinuz-* "$dir/vmlinuz.new"
+	mv "$dir/vmlinuz.new" "$dir/vmlinuz"
+fi
+# Newer than its recipe, or made again.
+[[ $dir/initramfs -nt $0 ]] || pack_initramfs

@@ -1,0 +1,110 @@
+"""testpmd.py: dpdk-testpmd with virtio_user ports: a front-end that is no VM, driven by its prompt."""
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import tempfile
+import time
+
+from rig import expect
+
+PROMPT = "testpmd> "
+
+
+def mac_of(index):
+    return f"52:54:00:00:01:{index + 1:02x}"
+
+
+class Testpmd:
+    """One dpdk-testpmd, one virtio_user port for each port of the switch, in their order.
+
+    Ends by `quit` at the end of a `with` block, by kill() in between.
+    """
+
+    def __init__(self, switch, ports=None, device="", arguments=(), server=False):
+        self.switch = switch
+        self.ports = ports or switch.ports
+        self.output = ""
+        self.dir = tempfile.mkdtemp(prefix="ringway-testpmd-")
+        prefix = os.path.basename(self.dir)
+        self.command = ["dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--single-file-segments", "--iova-mode=va",
+                        "--no-pci", f"--file-prefix={prefix}", "--no-telemetry", "--log-level=lib.eal:error"]
+        for i, port in enumerate(self.ports):
+            mode = ",server=1" if server else ""
+            self.command.append(f"--vdev=net_virtio_user{i},path={switch.socket(port)},queue_size=1024,mac={mac_of(i)}{mode}{device}")
+        self.command += ["--", "-i", "--total-num-mbufs=30000", "--txd=1024", "--rxd=1024", "--nb-cores=1",
+                         "--no-flush-rx", *arguments]
+        for i in range(len(self.ports)):
+            # Ports are paired 0-1, 2-3, ...
+            self.command.append(f"--eth-peer={i},{mac_of(i ^ 1)}")
+
+    def __enter__(self):
+        self.tty, slave = pty.openpty()
+        environment = dict(os.environ, XDG_RUNTIME_DIR=self.dir, TERM="dumb")
+        self.process = subprocess.Popen(self.command, stdin=slave, stdout=slave, stderr=slave, env=environment,
+                                        start_new_session=True)
+        os.close(slave)
+        self.read_prompt(60)
+        self.switch.wait_links("up", self.ports)
+        return self
+
+    def read_prompt(self, timeout):
+        """What it says until it asks for the next command."""
+        heard = ""
+        end = time.monotonic() + timeout
+        while not heard.endswith(PROMPT):
+            expect(time.monotonic() < end, f"testpmd hangs:\n{self.output}{heard}")
+            if not select.select([self.tty], [], [], 0.2)[0]:
+                continue
+            try:
+                heard += os.read(self.tty, 65536).decode(errors="replace")
+            except OSError as error:
+                raise AssertionError(f"testpmd died:\n{self.output}{heard}") from error
+        self.output += heard
+        return heard
+
+    def command_line(self, line, timeout=60):
+        os.write(self.tty, (line + "\n").encode())
+        # The terminal's echo brings the prompt of the line itself back only once: it was read before.
+        return self.read_prompt(timeout)
+
+    def counters(self):
+        """(received, sent, refused when sent) of every port, in frames."""
+        text = self.command_line("show port stats all")
+        pick = lambda name: [int(n) for n in re.findall(name + r":\s*(\d+)", text)]
+        return list(zip(pick("RX-packets"), pick("TX-packets"), pick("TX-errors")))
+
+    def drain(self):
+        """Receives what lies in the rings, so that every frame that was sent is counted."""
+        self.command_line("set fwd rxonly")
+        self.command_line("start")
+        before = None
+        while before != (before := self.counters()):
+            time.sleep(0.1)
+        self.command_line("stop")
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def __exit__(self, kind, error, trace):
+        if self.process.poll() is None and kind is None:
+            os.write(self.tty, b"quit\n")
+            self.wait_end()
+        if self.process.poll() is None:
+            self.kill()
+        os.close(self.tty)
+        subprocess.run(["rm", "-rf", self.dir], check=False)
+
+    def wait_end(self):
+        """Reads on while it ends: a full terminal would stop it."""
+        end = time.monotonic() + 20
+        while self.process.poll() is None and time.monotonic() < end:
+            if select.select([self.tty], [], [], 0.1)[0]:
+                try:
+                    self.output += os.read(self.tty, 65536).decode(errors="replace")
+                except OSError:
+                    break
+        self.process.wait(5)
