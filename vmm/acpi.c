@@ -174,10 +174,11 @@ static uint64_t build_madt(struct area *area, unsigned n_cpus)
 	const uint32_t lapic = (uint32_t)LAYOUT_LAPIC;
 	uint64_t gpa;
 	uint8_t *madt = take(area, len, &gpa);
-	uint8_t *at = madt + fixed;
+	uint8_t *at;
 
 	if (!madt)
 		return 0;
+	at = madt + fixed;
 	memcpy(madt + sizeof(struct header), &lapic, sizeof(lapic));
 	for (unsigned i = 0; i < n_cpus; i++, at += sizeof(struct madt_lapic)) {
 		struct madt_lapic cpu = {MADT_TYPE_LAPIC, sizeof(cpu), (uint8_t)i, (uint8_t)i,

@@ -17,6 +17,7 @@ enum {
 	POLL_CONSOLE,
 	POLL_LINKS,
 	POLL_MAX = POLL_LINKS + OPTIONS_MAX_NETS,
+	SAME_REQUEST_MS = 500, /* supervisors signal a process and its group: that is one request */
 	TYPED_LEN = 256,
 	TYPED_RETRY_MS = 10, /* while the guest's receiver is full */
 };
@@ -28,6 +29,7 @@ struct control {
 	bool ready_reported;
 	bool link_up[OPTIONS_MAX_NETS];
 	bool waiting_reported[OPTIONS_MAX_NETS];
+	int64_t asked_at_ms;   /* when the power button was pressed */
 	int64_t stop_at_ms;    /* -1: no deadline */
 	int64_t timeout_at_ms; /* likewise */
 	uint8_t typed[TYPED_LEN];
@@ -108,13 +110,16 @@ static void ask_to_stop(struct control *control)
 	struct machine *machine = control->machine;
 	unsigned grace_s = machine->options->stop_timeout_s;
 
+	if (control->stop_at_ms >= 0 && now_ms() - control->asked_at_ms < SAME_REQUEST_MS)
+		return;
 	if (!control->running || control->stop_at_ms >= 0 || grace_s == 0) {
 		stop_request(&machine->stop, STOP_SIGNAL, 0);
 		return;
 	}
 	say("power button pressed; the guest has %u seconds to power off", grace_s);
 	machine_press_power_button(machine);
-	control->stop_at_ms = now_ms() + (int64_t)grace_s * 1000;
+	control->asked_at_ms = now_ms();
+	control->stop_at_ms = control->asked_at_ms + (int64_t)grace_s * 1000;
 }
 
 static void suspend_process(struct control *control)

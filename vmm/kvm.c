@@ -78,8 +78,9 @@ static int check_capabilities(struct kvm *kvm, struct refusal *why)
 	return 0;
 }
 
-/* Kernels that run hardware-reduced ACPI never touch the PIC, and KVM leaves it open at vector 0: each
- * interrupt of the serial port or the power button would come a second time, as an exception. */
+/* Kernels that run hardware-reduced ACPI never touch the PIC, and KVM leaves it open at vector 0:
+ * each interrupt of the serial port or the power button would come a second time, as an exception.
+ */
 static int mask_pic(const struct kvm *kvm, uint32_t chip_id, struct refusal *why)
 {
 	struct kvm_irqchip chip = {.chip_id = chip_id};

@@ -10,9 +10,10 @@ enum {
 	MAX_COUNTERS = 512,
 };
 
-struct described {
+/* A description and the name behind it. */
+union described {
 	struct kvm_stats_desc fixed;
-	char name[NAME_MAX_LEN];
+	uint8_t room[sizeof(struct kvm_stats_desc) + NAME_MAX_LEN];
 };
 
 int kvm_stats_read(int stats_fd, const char *name, uint64_t *value)
@@ -27,7 +28,7 @@ int kvm_stats_read(int stats_fd, const char *name, uint64_t *value)
 		return -EPROTO;
 	for (uint32_t i = 0; i < header.num_desc; i++) {
 		size_t len = sizeof(struct kvm_stats_desc) + header.name_size;
-		struct described d;
+		union described d;
 
 		memset(&d, 0, sizeof(d));
 		if (pread(stats_fd, &d, len, (off_t)(header.desc_offset + i * len)) != (ssize_t)len)

@@ -17,7 +17,7 @@ enum {
 	LAYOUT_CMDLINE = 0x20000,
 	LAYOUT_LOW_RAM_END = 0x9fc00, /* the rest below 1 MiB is reserved */
 	LAYOUT_ACPI = 0xe0000,	      /* RSDP first; inside the area that kernels scan */
-	LAYOUT_ACPI_END = 0x100000,
+	LAYOUT_BIOS_ENTRY = 0xffff0,  /* where a CPU starts after a reset: ffff:0000 */
 	LAYOUT_HIGH_RAM = 0x100000,
 	LAYOUT_KERNEL = 0x1000000, /* pref_address of distribution kernels */
 };

@@ -236,6 +236,8 @@ int machine_open(struct machine *machine, const struct options *options, struct 
 				  ACPI_AREA_LEN, LAYOUT_ACPI, options->n_cpus) < 0)
 		rc = refuse(why, ENOSPC, "ACPI tables do not fit");
 	if (rc == 0)
+		power_place_reset_entry(&machine->ram);
+	if (rc == 0)
 		rc = open_devices(machine, why);
 	/* Last, so that whatever was refused before finds the terminal as it was. */
 	if (rc == 0)

@@ -33,38 +33,49 @@ static int run(struct machine *machine, int signal_fd)
 	return stop_exit_code(&machine->stop);
 }
 
+/* Opens, runs or describes, closes. */
+static int live(struct machine *machine, const struct options *options)
+{
+	int signal_fd = control_take_signals(), code = 0;
+	struct refusal why;
+
+	tty_guard_install();
+	if (machine_open(machine, options, &why) < 0)
+		code = fail(&why);
+	else if (options->dump_acpi && plan_dump_acpi(machine, &why) < 0)
+		code = fail(&why);
+	else if (options->dry_run)
+		plan_print(machine);
+	else
+		code = run(machine, signal_fd);
+	if (code == EXIT_CODE_LAUNCHER)
+		stop_request(&machine->stop, STOP_LAUNCHER, 0);
+	machine_close(machine);
+	if (!options->dry_run)
+		control_report_exit(machine);
+	return code;
+}
+
 int main(int argc, char **argv)
 {
-	/* Large, and zero until it is touched. */
-	struct machine *machine = calloc(1, sizeof(*machine));
+	const int64_t born_ns = machine_now_ns();
 	struct options options;
+	struct machine *machine;
 	struct refusal why;
-	int signal_fd, code = 0;
+	int code;
 
-	if (!machine)
-		return EXIT_CODE_LAUNCHER;
-	machine->born_ns = machine_now_ns();
 	if (options_parse(&options, argc, argv, &why) < 0)
 		return fail(&why);
 	if (options.help || options.version) {
 		fputs(options.help ? options_help : "ringway-vmm " RINGWAY_VERSION "\n", stdout);
 		return 0;
 	}
-	signal_fd = control_take_signals();
-	tty_guard_install();
-	if (machine_open(machine, &options, &why) < 0)
-		code = fail(&why);
-	else if (options.dump_acpi && plan_dump_acpi(machine, &why) < 0)
-		code = fail(&why);
-	else if (options.dry_run)
-		plan_print(machine);
-	else
-		code = run(machine, signal_fd);
-	machine_close(machine);
-	if (code == EXIT_CODE_LAUNCHER)
-		stop_request(&machine->stop, STOP_LAUNCHER, 0);
-	if (!options.dry_run)
-		control_report_exit(machine);
+	/* Large, and zero until it is touched. */
+	machine = calloc(1, sizeof(*machine));
+	if (!machine)
+		return EXIT_CODE_LAUNCHER;
+	machine->born_ns = born_ns;
+	code = live(machine, &options);
 	free(machine);
 	return code;
 }

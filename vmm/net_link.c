@@ -7,7 +7,7 @@
 
 enum {
 	PAUSE_FIRST_MS = 50,
-	PAUSE_MOST_MS = 1000,
+	PAUSE_MOST_MS = 250, /* a switch that restarts is back within a second */
 	WORD_EVERY_MS = 10000,
 };
 

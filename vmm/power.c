@@ -1,6 +1,7 @@
 #include "vmm/power.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "vmm/layout.h"
 
@@ -78,4 +79,16 @@ int power_init(struct power *power, struct bus *io)
 			return rc;
 	}
 	return 0;
+}
+
+void power_place_reset_entry(const struct guest_ram *ram)
+{
+	/* mov $PORT_RESET, %dx; mov $RESET_VALUE, %al; out %al, %dx; 1: hlt; jmp 1b */
+	static const uint8_t code[] = {
+		0xba, PORT_RESET & 0xff, PORT_RESET >> 8, 0xb0, RESET_VALUE, 0xee, 0xf4, 0xeb,
+		0xfd};
+	void *place = guest_ram_at(ram, LAYOUT_BIOS_ENTRY, sizeof(code));
+
+	if (place)
+		memcpy(place, code, sizeof(code));
 }

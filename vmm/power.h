@@ -8,6 +8,7 @@
 #define RINGWAY_VMM_POWER_H
 
 #include "vmm/bus.h"
+#include "vmm/guest_ram.h"
 #include "vmm/stop.h"
 
 struct power {
@@ -18,5 +19,10 @@ struct power {
 
 /* Puts the ports on the bus. 0 or -ENOSPC. */
 int power_init(struct power *power, struct bus *io);
+
+/* There is no firmware, but a kernel that reboots in real mode jumps to its entry at ffff:0000
+ * (Linux with EFI support does so on hardware-reduced ACPI). Three instructions there write the
+ * reset register. */
+void power_place_reset_entry(const struct guest_ram *ram);
 
 #endif

@@ -93,7 +93,7 @@ static int add_rules(scmp_filter_ctx ctx, enum sandbox_thread thread)
 		rc = allow_ioctls(ctx, control_ioctls, COUNT(control_ioctls));
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				      SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+				      SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 	return rc;
 }
 

@@ -55,11 +55,12 @@ static const struct kvm_msr_entry first_msrs[] = {
 static void set_msrs(int fd)
 {
 	for (size_t i = 0; i < sizeof(first_msrs) / sizeof(first_msrs[0]); i++) {
-		struct {
-			struct kvm_msrs header;
-			struct kvm_msr_entry entry;
-		} request = {.header.nmsrs = 1, .entry = first_msrs[i]};
+		union {
+			struct kvm_msrs msrs;
+			uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+		} request = {.msrs.nmsrs = 1};
 
+		request.msrs.entries[0] = first_msrs[i];
 		ioctl(fd, KVM_SET_MSRS, &request);
 	}
 }

@@ -72,8 +72,7 @@ static uint8_t set_pairs(struct virtio_net *net, const uint8_t *data, size_t len
 	if (len < sizeof(pairs) || !acked(net, VIRTIO_NET_F_MQ))
 		return VIRTIO_NET_ERR;
 	memcpy(&pairs, data, sizeof(pairs));
-	if (pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs > net->max_pairs ||
-	    pairs * 2u > virtio_net_data_queues(net))
+	if (pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs * 2u > virtio_net_data_queues(net))
 		return VIRTIO_NET_ERR;
 	net->pairs = pairs;
 	wake(net);
@@ -159,7 +158,8 @@ static void start(void *device)
 		.command = command,
 		.ctx = net};
 	if (virtio_net_data_queues(net) == 0) {
-		say("%s: the driver has enabled no pair of queues; no frames will pass", net->name);
+		virtio_pci_complain(
+			&net->vp, "the driver has enabled no pair of queues; no frames will pass");
 		return;
 	}
 	net->running = true;

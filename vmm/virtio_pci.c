@@ -3,7 +3,9 @@
 #include <linux/pci_regs.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "vmm/virtio_common.h"
@@ -196,4 +198,19 @@ int virtio_pci_init(struct virtio_pci *vp, const struct virtio_pci_setup *setup)
 								 .ops = &virtio_pci_bar_ops,
 								 .device = vp});
 	return vp->bar_range < 0 ? vp->bar_range : 0;
+}
+
+void virtio_pci_complain(struct virtio_pci *vp, const char *format, ...)
+{
+	char line[160];
+	va_list args;
+
+	if (vp->n_complaints == VIRTIO_MAX_COMPLAINTS)
+		return;
+	vp->n_complaints++;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	say("%s: %s%s", vp->pci.name, line,
+	    vp->n_complaints == VIRTIO_MAX_COMPLAINTS ? " (no more lines about this device)" : "");
 }

@@ -21,6 +21,7 @@ enum {
 	VIRTIO_MAX_PAIRS = 16,
 	VIRTIO_MAX_QUEUES = 2 * VIRTIO_MAX_PAIRS + 1,
 	VIRTIO_QUEUE_SIZE = 1024, /* largest */
+	VIRTIO_MAX_COMPLAINTS = 8,
 
 	VIRTIO_BAR_LEN = 0x8000,
 	VIRTIO_BAR_COMMON = 0x0000,
@@ -99,6 +100,7 @@ struct virtio_pci {
 	unsigned n_queues;
 	struct virtio_queue queue[VIRTIO_MAX_QUEUES];
 
+	unsigned n_complaints; /* lines that this driver has caused */
 	uint64_t n_refused;
 	uint64_t n_slow_kicks; /* of a data queue, through the launcher: must stay 0 */
 	uint64_t n_config_interrupts;
@@ -126,6 +128,9 @@ void virtio_pci_config_changed(struct virtio_pci *vp);
 void virtio_pci_interrupt(struct virtio_pci *vp, unsigned queue);
 /* All queues of a stopping device are at rest. */
 void virtio_pci_reset_done(struct virtio_pci *vp);
+/* A line on standard error about this device, unless its driver has caused too many already. */
+void virtio_pci_complain(struct virtio_pci *vp, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* DEVICE_NEEDS_RESET. */
 void virtio_pci_broken(struct virtio_pci *vp);
 

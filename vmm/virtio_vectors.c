@@ -3,10 +3,10 @@
 #include <poll.h>
 #include <string.h>
 
-static void report(const struct virtio_pci *vp, unsigned queue, const char *what, int rc)
+static void report(struct virtio_pci *vp, unsigned queue, const char *what, int rc)
 {
 	if (rc < 0)
-		say("%s: queue %u: %s: %s", vp->pci.name, queue, what, strerror(-rc));
+		virtio_pci_complain(vp, "queue %u: %s: %s", queue, what, strerror(-rc));
 }
 
 static void update_queue(struct virtio_pci *vp, unsigned index)
@@ -66,7 +66,7 @@ void virtio_vectors_send(struct virtio_pci *vp, uint16_t vector)
 	message = msix_message(&vp->msix, vector);
 	rc = vp->events->ops->send(vp->events, &message);
 	if (rc < 0)
-		say("%s: vector %u: send: %s", vp->pci.name, vector, strerror(-rc));
+		virtio_pci_complain(vp, "vector %u: send: %s", vector, strerror(-rc));
 }
 
 uint64_t virtio_vectors_pending(const struct virtio_pci *vp, unsigned offset, unsigned width)

@@ -6,22 +6,26 @@
 #                             with ringway-vmm and ringway in its PATH; it prints its own verdict and ends with 0
 #
 # Needs: qemu-system-x86 busybox-static cpio linux-image-cloud-amd64 (downloaded, not installed).
-# RINGWAY_KERNEL_DEB names a package that was downloaded before. RINGWAY_BUILD names the build folder.
+# RINGWAY_KERNEL_DEB names a package that was downloaded before. RINGWAY_BUILD names the build folder, which keeps the
+# download.
 set -euo pipefail
 
 scenario=$(realpath "$1")
 source_dir=$(realpath "$(dirname "$0")/../..")
 build_dir=$(realpath "${RINGWAY_BUILD:-$source_dir/build}")
-timeout_s=${RINGWAY_NESTED_TIMEOUT:-240}
+timeout_s=${RINGWAY_NESTED_TIMEOUT:-1100}
 work_dir=$(mktemp -d "${TMPDIR:-/tmp}/ringway-nested.XXXXXX")
 trap 'rm -rf "$work_dir"' EXIT
 
 fetch_kernel() {
-    local deb=${RINGWAY_KERNEL_DEB:-} package
+    local deb=${RINGWAY_KERNEL_DEB:-} package cache=$build_dir/nested-kernel
     if [ -z "$deb" ]; then
         package=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends:/ { print $2; exit }')
-        (cd "$work_dir" && apt-get -o APT::Sandbox::User=root download "$package" >/dev/null)
-        deb=$(echo "$work_dir"/linux-image-*.deb)
+        mkdir -p "$cache"
+        if ! compgen -G "$cache/${package}_*.deb" >/dev/null; then
+            (cd "$cache" && apt-get -o APT::Sandbox::User=root download "$package" >/dev/null)
+        fi
+        deb=$(compgen -G "$cache/${package}_*.deb" | tail -n 1)
     fi
     dpkg-deb -x "$deb" "$work_dir/kernel"
     vmlinuz=$(echo "$work_dir"/kernel/boot/vmlinuz-*)
@@ -34,7 +38,7 @@ base_tree() {
     cp "$(command -v busybox)" "$1/bin/busybox"
     local applet
     for applet in sh mount insmod ls cat echo sleep poweroff reboot ip ping nproc dd printf grep sed seq kill md5sum nc \
-        head tail wc mkdir rm ifconfig arping cut tr timeout awk sort date ps dmesg udhcpc sha256sum mknod true false; do
+        head tail wc mkdir rm ifconfig arping cut tr timeout awk sort date ps dmesg find udhcpc sha256sum mknod true false; do
         ln -sf busybox "$1/bin/$applet"
     done
 }
@@ -61,6 +65,7 @@ inner_initrd() {
         drivers/net/virtio_net drivers/acpi/button drivers/input/evdev; do
         cp "$modules/$module.ko" "$tree/modules/"
     done
+    "${CC:-cc}" -O2 -static -o "$tree/bin/port_write" "$source_dir/tests/live/port_write.c"
     cp "$source_dir/tests/live/nested_inner_init.sh" "$tree/init"
     chmod +x "$tree/init"
     pack "$tree" "$1"

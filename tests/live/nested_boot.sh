@@ -1,3 +1,4 @@
+#!/bin/sh
 # Scenario: one stock kernel without a NIC reaches its init, with one and two CPUs; every way to end has its exit code.
 failed=0
 
@@ -5,7 +6,7 @@ failed=0
 boot() {
     wanted=$1
     shift
-    ringway-vmm --kernel /inner/vmlinuz --initrd /inner/initrd --memory 256M --timeout 100 --stats "$@" \
+    ringway-vmm --kernel /inner/vmlinuz --initrd /inner/initrd --memory 256M --timeout 300 --stats "$@" \
         </dev/null >/tmp/out 2>/tmp/err
     code=$?
     grep -E 'INNER' /tmp/out

@@ -1,6 +1,7 @@
 #!/bin/sh
 # init of a stock Debian guest of ringway-vmm. Words of the kernel's command line say what to do:
-#     ip=A.B.C.D  ping=A.B.C.D  exit=N (by the exit port)  wait (for the power button)  serve=FILE-LEN  fetch=FROM
+#     ip=A.B.C.D  ping=A.B.C.D  serve=LEN  fetch=A.B.C.D  exit=N (by the exit port)  restart
+#     wait (for the power button)
 export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -10,20 +11,34 @@ for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev vir
     insmod /modules/$module.ko
 done
 word() { tr ' ' '\n' </proc/cmdline | sed -n "s/^$1=//p"; }
-echo "INNER UP cpus=$(nproc) nics=$(ls /sys/class/net | grep -c eth)"
+echo "INNER UP cpus=$(nproc) nics=$(ip -o link | grep -c 'eth[0-9]')"
 dmesg | grep -iE 'acpi (bios )?(error|warning|exception)|tsc: unable|nobody cared' && echo "INNER COMPLAINS"
 if [ -n "$(word ip)" ]; then
     ip addr add "$(word ip)/24" dev eth0
     ip link set eth0 up
     echo "INNER ADDRESS $(word ip) mac $(cat /sys/class/net/eth0/address)"
 fi
-printf '\1' | dd of=/dev/port bs=1 conv=notrunc seek=$((0x6f1)) 2>/dev/null
+port_write $((0x6f1)) 1 # ready
 if [ -n "$(word ping)" ]; then
-    for try in 1 2 3 4 5 6 7 8 9 10; do ping -c 1 -W 2 "$(word ping)" >/dev/null && break; done
+    tries=0
+    while [ $tries -lt 15 ] && ! ping -c 1 -W 2 "$(word ping)" >/dev/null; do tries=$((tries + 1)); done
     ping -c 5 -W 2 "$(word ping)" | sed 's/^/INNER /'
 fi
+# serve=LEN: one file for the first who comes to port 5000; fetch=A.B.C.D: takes it. Both print its checksum.
+if [ -n "$(word serve)" ]; then
+    head -c "$(word serve)" /dev/urandom >/tmp/file
+    echo "INNER SUM $(sha256sum </tmp/file)"
+    nc -l -p 5000 </tmp/file
+fi
+if [ -n "$(word fetch)" ]; then
+    sleep 3
+    echo "INNER SUM $(nc "$(word fetch)" 5000 </dev/null | sha256sum)"
+    queues=$(find /sys/class/net/eth0/queues -name 'rx-*' | wc -l)
+    echo "INNER QUEUES $queues"
+    grep virtio /proc/interrupts | sed 's/^/INNER IRQ /'
+fi
 if [ -n "$(word exit)" ]; then
-    printf "\\$(printf %03o "$(word exit)")" | dd of=/dev/port bs=1 conv=notrunc seek=$((0x6f0)) 2>/dev/null
+    port_write $((0x6f0)) "$(word exit)"
 fi
 if grep -qw wait /proc/cmdline; then
     # A key press of the power button is 24 bytes; the type of event does not matter here.

@@ -247,16 +247,21 @@ static void *serve(void *arg)
 	return NULL;
 }
 
+void scripted_backend_serve(struct scripted_backend *backend, int fd)
+{
+	backend->n_messages = 0;
+	backend->fd = fd;
+	if (pthread_create(&backend->thread, NULL, serve, backend) != 0)
+		abort();
+}
+
 int scripted_backend_start(struct scripted_backend *backend)
 {
 	int ends[2];
 
-	backend->n_messages = 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		abort();
-	backend->fd = ends[1];
-	if (pthread_create(&backend->thread, NULL, serve, backend) != 0)
-		abort();
+	scripted_backend_serve(backend, ends[1]);
 	return ends[0];
 }
 

@@ -66,6 +66,8 @@ struct scripted_backend {
 void scripted_backend_init(struct scripted_backend *backend);
 /* Returns the front-end's end of the connection. The messages of an earlier run are forgotten. */
 int scripted_backend_start(struct scripted_backend *backend);
+/* The same on a connection that the test has made; takes fd. */
+void scripted_backend_serve(struct scripted_backend *backend, int fd);
 /* The front-end has closed its end, or closes it because of the fault. */
 void scripted_backend_join(struct scripted_backend *backend);
 
