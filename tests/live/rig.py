@@ -34,6 +34,8 @@ def main():
     if sys.argv[1:] == ["--list"]:
         print("\n".join(tests))
         return
+    # Who ends this program ends what it has started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     names = sys.argv[1:] or list(tests)
     failed = 0
     for name in names:

@@ -43,8 +43,7 @@ class Testpmd:
     def __enter__(self):
         self.tty, slave = pty.openpty()
         environment = dict(os.environ, XDG_RUNTIME_DIR=self.dir, TERM="dumb")
-        self.process = subprocess.Popen(self.command, stdin=slave, stdout=slave, stderr=slave, env=environment,
-                                        start_new_session=True)
+        self.process = subprocess.Popen(self.command, stdin=slave, stdout=slave, stderr=slave, env=environment)
         os.close(slave)
         self.read_prompt(60)
         self.switch.wait_links("up", self.ports)

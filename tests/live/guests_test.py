@@ -1,0 +1,145 @@
+"""guests_test.py: stock Debian guests in QEMU talk to each other through the switch."""
+import contextlib
+import os
+
+from qemu import Guest, arguments_of, start_all
+from rig import Switch, expect, live, main, measured, wait_until
+
+WIRE_MAX = 1514  # of a frame that no offload has a part in
+N_MEGABYTES = 20
+
+
+@contextlib.contextmanager
+def two_guests(right_device=""):
+    """A switch with two guests that are up."""
+    with Switch() as switch:
+        left = Guest(arguments_of(switch, "left"), "10.0.0.1")
+        right = Guest(arguments_of(switch, "right", right_device), "10.0.0.2")
+        with contextlib.ExitStack() as stack:
+            for guest in (left, right):
+                guest.start()
+                stack.callback(guest.__exit__)
+            left.wait_up()
+            right.wait_up()
+            switch.wait_links("up")
+            yield switch, left, right
+
+
+def expect_ping(source, destination, count=5):
+    output = source.run(f"ping -c {count} -W 20 {destination.address}")
+    expect(f"{count} packets received" in output and "DUP" not in output, output)
+
+
+def mac_of(guest):
+    return guest.run("cat /sys/class/net/eth0/address").strip()
+
+
+def exchange(sender, receiver):
+    """Sends N_MEGABYTES by TCP; both sides must come to the same checksum."""
+    # In a shell of its own: this one would tell us about its jobs. nc must not read the console, and ends the
+    # connection when there is nothing to read.
+    receiver.run("rm -f /tmp/sum; ( (tail -f /dev/null | nc -l -p 5000 | sha256sum >/tmp/sum) & )")
+    sender.run(f"dd if=/dev/urandom of=/tmp/data bs=1M count={N_MEGABYTES} 2>/dev/null", timeout=120)
+    sent = sender.run("sha256sum </tmp/data", timeout=120).split()[0]
+    receiver.run("while ! netstat -ltn | grep -q :5000; do sleep 0.1; done")
+    sender.run(f"nc {receiver.address} 5000 </tmp/data", timeout=200)
+    receiver.run("while ! [ -s /tmp/sum ]; do sleep 0.1; done", timeout=120)
+    received = receiver.run("cat /tmp/sum").split()[0]
+    expect(sent == received, f"{N_MEGABYTES} MB arrived as something else: sent {sent}, received {received}")
+
+
+def grown(switch, before, port, counter):
+    return switch.port_counters()[port][counter] - before[port][counter]
+
+
+def mean_len(switch, before, port, direction):
+    return grown(switch, before, port, f"{direction}_bytes") / grown(switch, before, port, f"{direction}_frames")
+
+
+@live
+def two_stock_guests_find_each_other_and_exchange_20_MB():
+    with two_guests() as (switch, left, right):
+        expect(right.address not in left.run("cat /proc/net/arp"), "it knows the other before they have talked")
+        expect_ping(left, right)
+        expect(mac_of(right) in left.run("cat /proc/net/arp"), "ARP did not bring the other's address")
+        ports = {entry["mac"]: entry["port"] for entry in switch.ask("fdb")["fdb"]}
+        expect(ports.get(mac_of(left)) == "left" and ports.get(mac_of(right)) == "right", f"learned: {ports}")
+
+        before = switch.port_counters()
+        exchange(left, right)
+        sent, arrived = mean_len(switch, before, "left", "rx"), mean_len(switch, before, "right", "tx")
+        measured("mean frame of a TCP stream with offloads, bytes", f"{sent:.0f}")
+        expect(sent > WIRE_MAX, f"the guest does not use TSO: mean frame {sent:.0f} bytes")
+        expect(arrived == sent, f"frames of {sent:.0f} bytes arrived with {arrived:.0f}")
+        expect(grown(switch, before, "right", "completed_in_software") == 0, "the switch completed what both can do")
+        expect(switch.port_counters()["right"]["drops"] == before["right"]["drops"], f"drops: {switch.port_counters()}")
+        switch.check_conservation()
+
+
+@live
+def frames_are_completed_for_a_guest_without_offloads():
+    off = ",guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off"
+    with two_guests(right_device=off) as (switch, left, right):
+        expect_ping(left, right)
+        before = switch.port_counters()
+        exchange(left, right)
+        sent, arrived = mean_len(switch, before, "left", "rx"), mean_len(switch, before, "right", "tx")
+        expect(sent > WIRE_MAX, f"the sending guest does not use TSO: mean frame {sent:.0f} bytes")
+        expect(arrived <= WIRE_MAX, f"mean frame of a guest without TSO: {arrived:.0f} bytes")
+        expect(grown(switch, before, "right", "completed_in_software") > 0, "nothing was completed in software")
+        exchange(right, left)
+        switch.check_conservation()
+
+
+@live
+def a_guest_that_is_killed_and_started_again_is_found():
+    with two_guests() as (switch, left, right):
+        expect_ping(left, right)
+        right.kill()
+        switch.wait_links("down", ["right"])
+        expect(all(entry["port"] != "right" for entry in switch.ask("fdb")["fdb"]), "its addresses are still known")
+        right.start().wait_up()
+        switch.wait_links("up", ["right"])
+        expect_ping(left, right)
+        expect_ping(right, left)
+        switch.check_conservation()
+
+
+@live
+def guests_survive_a_crash_of_the_switch():
+    with two_guests() as (switch, left, right):
+        expect_ping(left, right)
+        switch.kill()
+        switch.start()
+        # reconnect=1 in the arguments that users paste.
+        switch.wait_links("up")
+        expect_ping(left, right)
+        expect_ping(right, left)
+        switch.check_conservation()
+        switch.before = None
+        switch.checked = False
+
+
+@live
+def a_front_end_that_will_suffer_is_told_what_to_type():
+    with Switch() as switch:
+        path = switch.socket("left")
+        unshared = Guest(["-m", "192M", "-chardev", f"socket,id=c,path={path}", "-netdev", "vhost-user,id=n,chardev=c",
+                          "-device", "virtio-net-pci,netdev=n,vectors=0"], "10.0.0.1")
+        small = Guest(arguments_of(switch, "right"), "10.0.0.2")
+        small.command = [word.replace(",rx_queue_size=1024,tx_queue_size=1024", "") for word in small.command]
+        try:
+            start_all(unshared, small)
+            switch.wait_log("port left: the front-end shares no memory")
+            switch.wait_log("share=on")
+            switch.wait_log("port right: rings of 256 entries")
+            switch.wait_log("rx_queue_size=1024")
+            said = [line for line in switch.log().splitlines() if "shares no memory" in line or "rings of" in line]
+            expect(len(said) == 2, f"one line each, but: {said}")
+        finally:
+            unshared.__exit__()
+            small.__exit__()
+
+
+if __name__ == "__main__":
+    main()
