@@ -45,7 +45,7 @@ ringway run /tmp/lab.ini >/tmp/switch 2>&1 &
 switch=$!
 wait_for /tmp/switch 'vm a: .*, after' || fault "a did not end"
 wait_for /run/lab/b.console "INNER SUM" || fault "b has served nothing"
-ringway show vms
+ringway show vms -s /run/lab/control.sock || fault "no answer of the switch"
 kill -TERM $switch
 wait $switch || fault "the switch ended with $?"
 

@@ -22,11 +22,11 @@ static void must(bool done, const char *what)
 	abort();
 }
 
-static void install(const char *path)
+static void install(const char *path, const char *program)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
 
-	must(fd >= 0 && write(fd, fake_launcher, sizeof(fake_launcher) - 1) > 0, path);
+	must(fd >= 0 && write(fd, program, strlen(program)) > 0, path);
 	close(fd);
 }
 
@@ -60,7 +60,7 @@ void vm_rig_init(struct vm_rig *rig, const char *script)
 	for (unsigned i = 0; i < VM_RIG_MAX_VMS; i++)
 		add_vm(rig, i, script);
 	snprintf(rig->host.launcher, sizeof(rig->host.launcher), "%s/ringway-vmm", rig->dir);
-	install(rig->host.launcher);
+	install(rig->host.launcher, fake_launcher);
 	snprintf(path, sizeof(path), "%s:/usr/bin:/bin", rig->dir);
 	setenv("PATH", path, 1);
 	rig->vm.process.pidfd = rig->vm.log.fd = rig->vm.monitor_fd = -1;
@@ -82,6 +82,11 @@ void vm_rig_fini(struct vm_rig *rig)
 			unlink(found.gl_pathv[i]);
 	globfree(&found);
 	must(rmdir(rig->dir) == 0, rig->dir);
+}
+
+void vm_rig_replace(struct vm_rig *rig, const char *program)
+{
+	install(rig->host.launcher, program);
 }
 
 void vm_rig_start(struct vm_rig *rig)

@@ -24,6 +24,9 @@ struct vm_rig {
 void vm_rig_init(struct vm_rig *rig, const char *script);
 void vm_rig_fini(struct vm_rig *rig);
 
+/* Another program in the place of the fake ringway-vmm: a script with its #! line. */
+void vm_rig_replace(struct vm_rig *rig, const char *program);
+
 /* Starts rig->vm. */
 void vm_rig_start(struct vm_rig *rig);
 /* Waits until the VM's process has ended, and has it reaped at that time. */
