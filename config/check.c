@@ -10,7 +10,9 @@
 
 #include "config/complaints.h"
 #include "config/entries.h"
+#include "config/interfaces.h"
 #include "config/path.h"
+#include "config/roles.h"
 #include "config/sockets.h"
 #include "config/suggest.h"
 #include "config/value.h"
@@ -222,6 +224,8 @@ int check_topology(struct entries *entries, int n_lines)
 			if (is_kind(&entries->items[i], "bridge"))
 				check_wire(entries, &entries->items[i]);
 	sockets_check(entries);
+	interfaces_check(entries);
+	roles_check(entries);
 	vms_check(entries);
 	if (entries->topo->n_ports == 0 && !entries_may_miss(entries, port_section()))
 		complaints_add(entries->complaints, n_lines ? n_lines : 1, NULL,

@@ -35,6 +35,8 @@ static const char *const l2cp_words[] = {
 };
 static const char *const port_type_words[] = {
 	[PORT_VHOST_USER] = "vhost-user",
+	[PORT_TAP] = "tap",
+	[PORT_ETHDEV] = "ethdev",
 	[PORT_TYPE_N] = NULL,
 };
 static const char *const role_words[] = {
@@ -43,12 +45,25 @@ static const char *const role_words[] = {
 	[ROLE_N] = NULL,
 };
 
+static const char *const yes_no_words[] = {
+	[NO] = "no",
+	[YES] = "yes",
+	[YES_NO_N] = NULL,
+};
+static const char *const priority_tags_words[] = {
+	[PRIORITY_TAGS_NO] = "no",
+	[PRIORITY_TAGS_IF_NONZERO] = "if-nonzero",
+	[PRIORITY_TAGS_N] = NULL,
+};
+
 static_assert(N_OF(idle_words) == IDLE_N + 1, "a word for every idle mode");
 static_assert(N_OF(hugepages_words) == HUGEPAGES_N + 1, "a word for every hugepages mode");
 static_assert(N_OF(bridge_mode_words) == BRIDGE_MODE_N + 1, "a word for every bridge mode");
 static_assert(N_OF(l2cp_words) == L2CP_N + 1, "a word for every l2cp mode");
 static_assert(N_OF(port_type_words) == PORT_TYPE_N + 1, "a word for every port type");
 static_assert(N_OF(role_words) == ROLE_N + 1, "a word for every role");
+static_assert(N_OF(priority_tags_words) == PRIORITY_TAGS_N + 1, "a word for every choice");
+static_assert(N_OF(yes_no_words) == YES_NO_N + 1, "yes and no");
 static_assert(offsetof(struct bridge_conf, name) == 0 && offsetof(struct port_conf, name) == 0,
 	      "the struct of a named section begins with its name");
 
@@ -139,7 +154,8 @@ static const struct key_def port_keys[] = {
 	 FIELD(struct port_conf, type),
 	 .words = port_type_words,
 	 .fallback = "vhost-user",
-	 .help = "what is at the other end; vhost-user: a virtual machine"},
+	 .help = "what is at the other end; vhost-user: a virtual machine; tap: this host, by a "
+		 "network interface of its own; ethdev: a NIC or virtual device of DPDK"},
 	{.name = "role",
 	 .type = VALUE_ENUM,
 	 FIELD(struct port_conf, role),
@@ -162,7 +178,7 @@ static const struct key_def port_keys[] = {
 	 .min = 1,
 	 .max = TOPOLOGY_MAX_QUEUES,
 	 .fallback = "1",
-	 .help = "queue pairs offered to the guest"},
+	 .help = "queue pairs offered to the guest, or of the TAP or device"},
 	/* 68: RFC 791 and VIRTIO 1.2 section 5.1.4.1; 9702: what fits with a header and two VLAN
 	 * tags into the frame of 9728 bytes that Open vSwitch and common NICs stop at. */
 	{.name = "mtu",
@@ -170,8 +186,9 @@ static const struct key_def port_keys[] = {
 	 FIELD(struct port_conf, mtu),
 	 .min = 68,
 	 .max = 9702,
-	 .fallback_help = "none, the guest decides",
-	 .help = "the MTU that the guest is told to use"},
+	 .fallback_help = "none, the guest decides; a TAP keeps what it has",
+	 .help = "the MTU that the guest is told to use, or that the interface gets; longer frames "
+		 "to the port are dropped"},
 	{.name = "socket-mode",
 	 .type = VALUE_MODE,
 	 FIELD(struct port_conf, socket_mode),
@@ -194,6 +211,109 @@ static const struct key_def port_keys[] = {
 	 .when_key = "role",
 	 .when_words = BIT(ROLE_SERVER),
 	 .help = "group that shall own the socket"},
+	{.name = "ifname",
+	 .type = VALUE_NAME,
+	 FIELD(struct port_conf, ifname),
+	 .fallback_help = "the port's name",
+	 .when_key = "type",
+	 .when_words = BIT(PORT_TAP),
+	 .help = "the TAP interface on this host; made unless it is there"},
+	{.name = "address",
+	 .type = VALUE_ADDRESS,
+	 FIELD(struct port_conf, address),
+	 .fallback_help = "none",
+	 .when_key = "type",
+	 .when_words = BIT(PORT_TAP),
+	 .help = "address of this host on the interface, as in 192.168.50.1/24 or fd00::1/64"},
+	{.name = "owner",
+	 .type = VALUE_USER,
+	 FIELD(struct port_conf, owner),
+	 .fallback_help = "who runs ringway",
+	 .when_key = "type",
+	 .when_words = BIT(PORT_TAP),
+	 .help = "user who may open the interface, too: of use with persist = yes"},
+	{.name = "persist",
+	 .type = VALUE_ENUM,
+	 FIELD(struct port_conf, persist),
+	 .words = yes_no_words,
+	 .fallback = "no",
+	 .when_key = "type",
+	 .when_words = BIT(PORT_TAP),
+	 .help = "yes: an interface that we made stays when the switch ends"},
+	{.name = "device",
+	 .type = VALUE_DEVICE,
+	 FIELD(struct port_conf, device),
+	 .fallback_help = "none, it has to be written",
+	 .when_key = "type",
+	 .when_words = BIT(PORT_ETHDEV),
+	 .help = "PCI address of a NIC bound to vfio-pci, or a virtual device with its parameters, "
+		 "as in net_af_packet0,iface=eth1"},
+	{.name = "vlan",
+	 .type = VALUE_UINT,
+	 FIELD(struct port_conf, vlan),
+	 .min = 1,
+	 .max = TOPOLOGY_VLAN_MAX,
+	 .fallback_help = "none, frames keep the tags they have",
+	 .help = "access port: its frames carry no tag and belong to this VLAN"},
+	{.name = "trunk",
+	 .type = VALUE_VLANS,
+	 FIELD(struct port_conf, trunk),
+	 .fallback_help = "none",
+	 .help = "trunk: frames of these VLANs pass with their tag, all others are dropped; with "
+		 "tunnel: the tags allowed inside"},
+	{.name = "native",
+	 .type = VALUE_UINT,
+	 FIELD(struct port_conf, native),
+	 .min = 1,
+	 .max = TOPOLOGY_VLAN_MAX,
+	 .fallback_help = "none, frames without a tag are dropped",
+	 .help = "VLAN of the frames without a tag on a trunk"},
+	{.name = "native-tagged",
+	 .type = VALUE_ENUM,
+	 FIELD(struct port_conf, native_tagged),
+	 .words = yes_no_words,
+	 .fallback_help = "no",
+	 .help = "yes: frames of the native VLAN leave the port with their tag"},
+	{.name = "tunnel",
+	 .type = VALUE_UINT,
+	 FIELD(struct port_conf, tunnel),
+	 .min = 1,
+	 .max = TOPOLOGY_VLAN_MAX,
+	 .fallback_help = "none",
+	 .help = "whatever the port carries, tags and all, belongs to this VLAN (802.1Q tunnel)"},
+	{.name = "priority-tags",
+	 .type = VALUE_ENUM,
+	 FIELD(struct port_conf, priority_tags),
+	 .words = priority_tags_words,
+	 .fallback_help = "no",
+	 .help = "if-nonzero: a frame with a priority leaves without VLAN but with a tag that "
+		 "says the priority"},
+	{.name = "mac",
+	 .type = VALUE_MACS,
+	 FIELD(struct port_conf, mac),
+	 .fallback_help = "any",
+	 .help = "the only source addresses that the port may use"},
+	{.name = "isolated",
+	 .type = VALUE_ENUM,
+	 FIELD(struct port_conf, isolated),
+	 .words = yes_no_words,
+	 .fallback_help = "no",
+	 .help = "yes: reaches only ports that are not isolated"},
+	{.name = "max-macs",
+	 .type = VALUE_UINT,
+	 FIELD(struct port_conf, max_macs),
+	 .min = 1,
+	 .max = 1000000,
+	 .fallback_help = "none but the bridge's",
+	 .help = "how many addresses may be in use behind the port; frames from more are dropped"},
+	{.name = "storm",
+	 .type = VALUE_UINT,
+	 FIELD(struct port_conf, storm),
+	 .min = 1,
+	 .max = 100000000,
+	 .fallback_help = "no limit",
+	 .help = "how many frames of the port a second may be flooded (broadcast, multicast, "
+		 "unknown address)"},
 };
 
 static_assert(N_OF(switch_keys) <= SCHEMA_MAX_KEYS && N_OF(bridge_keys) <= SCHEMA_MAX_KEYS &&

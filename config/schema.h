@@ -23,13 +23,17 @@ enum {
 enum value_type {
 	VALUE_UINT,    /* canonical decimal, min..max */
 	VALUE_ENUM,    /* one of words; stored as its index */
-	VALUE_NAME,    /* letters, digits, - _ . */
+	VALUE_NAME,    /* letters, digits, - _ . and shorter than size */
 	VALUE_REF,     /* name of a section of kind refers_to; stored as its index, -1 when unset */
 	VALUE_DIR,     /* absolute path of at most max bytes */
 	VALUE_SOCKET,  /* path of at most max bytes; a relative one starts at the run-dir */
 	VALUE_MODE,    /* octal permission bits */
 	VALUE_USER,    /* user name or number; (uid_t)-1 when unset */
 	VALUE_GROUP,   /* group name or number; (gid_t)-1 when unset */
+	VALUE_ADDRESS, /* IPv4 or IPv6 address with the length of its prefix: struct ip_prefix */
+	VALUE_DEVICE,  /* PCI address or virtual device of DPDK */
+	VALUE_VLANS,   /* VLAN ids and ranges of them: struct vlan_set */
+	VALUE_MACS,    /* station addresses: struct mac_list */
 	VALUE_WORKERS, /* count of min..max, or "cores LIST" */
 	VALUE_VM_PORTS, /* names of ports with commas between */
 	VALUE_INPUT, /* path of a file that is read, at most max bytes; a relative one starts at the

@@ -22,16 +22,44 @@ enum {
 	TOPOLOGY_MAX_BRIDGES = 256,
 	TOPOLOGY_MAX_VMS = 64,
 	TOPOLOGY_MAX_CORES = 128,
-	TOPOLOGY_MAX_QUEUES = 8, /* queue pairs of a port */
+	TOPOLOGY_MAX_QUEUES = 8,   /* queue pairs of a port */
+	TOPOLOGY_DEVICE_LEN = 256, /* bytes of a device with its NUL */
+	TOPOLOGY_IFNAME_LEN = 16,  /* bytes of a network interface's name with its NUL: IFNAMSIZ */
 	TOPOLOGY_NO_BRIDGE = -1,
+	TOPOLOGY_VLAN_MAX = 4094, /* IEEE 802.1Q: 0 means "no VLAN", 4095 is reserved */
+	TOPOLOGY_MAX_MACS = 8,	  /* addresses that one port may be bound to */
 };
 
 enum idle_mode { IDLE_ADAPTIVE, IDLE_POLL, IDLE_N };
 enum hugepages_mode { HUGEPAGES_AUTO, HUGEPAGES_YES, HUGEPAGES_NO, HUGEPAGES_N };
 enum bridge_mode { BRIDGE_SWITCH, BRIDGE_HUB, BRIDGE_WIRE, BRIDGE_MODE_N };
 enum l2cp_mode { L2CP_DROP, L2CP_FORWARD, L2CP_N };
-enum port_type { PORT_VHOST_USER, PORT_TYPE_N };
+enum port_type { PORT_VHOST_USER, PORT_TAP, PORT_ETHDEV, PORT_TYPE_N };
 enum port_role { ROLE_SERVER, ROLE_CLIENT, ROLE_N };
+enum priority_tags { PRIORITY_TAGS_NO, PRIORITY_TAGS_IF_NONZERO, PRIORITY_TAGS_N };
+enum yes_no { NO, YES, YES_NO_N };
+
+/* An address of an interface and the length of its network's prefix; all zero: none. */
+struct ip_prefix {
+	uint8_t version; /* 4, 6, or 0: none */
+	uint8_t prefix_len;
+	uint8_t bytes[16]; /* in network order; the first 4 of them with version 4 */
+};
+
+/* A set of VLAN ids. Empty: not written. */
+struct vlan_set {
+	uint64_t words[64]; /* VLAN v is bit v % 64 of word v / 64 */
+};
+
+static inline bool vlan_set_has(const struct vlan_set *set, unsigned vlan)
+{
+	return set->words[vlan / 64] >> vlan % 64 & 1;
+}
+
+struct mac_list {
+	uint8_t macs[TOPOLOGY_MAX_MACS][6]; /* as on the wire */
+	uint32_t n;
+};
 
 /* [switch] */
 struct switch_conf {
@@ -64,8 +92,24 @@ struct port_conf {
 	uint16_t n_queues;		/* queue pairs offered */
 	uint16_t mtu;			/* 0: the port does not say */
 	mode_t socket_mode;
-	uid_t socket_owner; /* (uid_t)-1: leave as created */
-	gid_t socket_group; /* (gid_t)-1: leave as created */
+	uid_t socket_owner;		  /* (uid_t)-1: leave as created */
+	gid_t socket_group;		  /* (gid_t)-1: leave as created */
+	char ifname[TOPOLOGY_IFNAME_LEN]; /* the network interface of a TAP */
+	struct ip_prefix address;	  /* of the host on that interface */
+	uid_t owner;			  /* who else may open it; (uid_t)-1: nobody */
+	enum yes_no persist;		  /* it stays when the switch ends */
+	char device[TOPOLOGY_DEVICE_LEN]; /* PCI address 0000:03:00.0, or virtual device of DPDK */
+	bool device_is_pci;
+	uint16_t vlan;	       /* an access port's; 0: none */
+	struct vlan_set trunk; /* VLANs that pass with their tag */
+	uint16_t native;       /* of frames without a tag on a trunk; 0: none */
+	enum yes_no native_tagged;
+	uint16_t tunnel; /* the VLAN around whatever the port carries; 0: none */
+	enum priority_tags priority_tags;
+	struct mac_list mac; /* the only source addresses allowed; none: any */
+	enum yes_no isolated;
+	uint32_t max_macs; /* 0: no limit of its own */
+	uint32_t storm;	   /* flooded frames a second; 0: no limit */
 	int line;
 };
 

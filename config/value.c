@@ -7,10 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/address.h"
 #include "config/cores.h"
+#include "config/device.h"
+#include "config/macs.h"
 #include "config/path.h"
 #include "config/suggest.h"
 #include "config/topology.h"
+#include "config/vlans.h"
 #include "config/vm_value.h"
 
 #define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -131,6 +135,10 @@ static int parse_name(const struct key_def *key, const char *text, void *field,
 {
 	int ret = value_check_name(text, why);
 
+	if (ret == 0 && strlen(text) >= key->size)
+		ret = value_fault(why,
+				  "the name is too long: %zu characters, at most %zu are allowed",
+				  strlen(text), key->size - 1);
 	if (ret == 0)
 		snprintf(field, key->size, "%s", text);
 	return ret;
@@ -238,6 +246,34 @@ static int parse_workers(const struct key_def *key, const char *text, void *fiel
 	return cores_parse(field, text, why);
 }
 
+static int parse_address(const struct key_def *key, const char *text, void *field,
+			 struct value_why *why)
+{
+	(void)key;
+	return address_parse(field, text, why);
+}
+
+static int parse_device(const struct key_def *key, const char *text, void *field,
+			struct value_why *why)
+{
+	(void)key;
+	return device_parse(field, text, why);
+}
+
+static int parse_vlans(const struct key_def *key, const char *text, void *field,
+		       struct value_why *why)
+{
+	(void)key;
+	return vlans_parse(field, text, why);
+}
+
+static int parse_macs(const struct key_def *key, const char *text, void *field,
+		      struct value_why *why)
+{
+	(void)key;
+	return macs_parse(field, text, why);
+}
+
 static void print_uint(const struct key_def *key, const void *field, FILE *out)
 {
 	fprintf(out, "%ju", (uintmax_t)load_uint(key, field));
@@ -259,6 +295,24 @@ static void print_mode(const struct key_def *key, const void *field, FILE *out)
 	fprintf(out, "%04jo", (uintmax_t)load_uint(key, field));
 }
 
+static void print_address(const struct key_def *key, const void *field, FILE *out)
+{
+	(void)key;
+	address_print(field, out);
+}
+
+static void print_vlans(const struct key_def *key, const void *field, FILE *out)
+{
+	(void)key;
+	vlans_print(field, out);
+}
+
+static void print_macs(const struct key_def *key, const void *field, FILE *out)
+{
+	(void)key;
+	macs_print(field, out);
+}
+
 static void print_workers(const struct key_def *key, const void *field, FILE *out)
 {
 	(void)key;
@@ -278,6 +332,10 @@ static const struct {
 	[VALUE_SOCKET] = {parse_path, print_text},
 	[VALUE_MODE] = {parse_mode, print_mode},
 	[VALUE_USER] = {parse_id, print_uint},
+	[VALUE_DEVICE] = {parse_device, print_text},
+	[VALUE_VLANS] = {parse_vlans, print_vlans},
+	[VALUE_MACS] = {parse_macs, print_macs},
+	[VALUE_ADDRESS] = {parse_address, print_address},
 	[VALUE_GROUP] = {parse_id, print_uint},
 	[VALUE_WORKERS] = {parse_workers, print_workers},
 	[VALUE_VM_PORTS] = {vm_value_parse_ports, print_text},
@@ -334,8 +392,8 @@ void value_describe(const struct key_def *key, FILE *out)
 			fprintf(out, "%s%s", i ? " | " : "", key->words[i]);
 		break;
 	case VALUE_NAME:
-		fprintf(out, "NAME (letters, digits, - _ . and at most %d of them)",
-			TOPOLOGY_NAME_LEN - 1);
+		fprintf(out, "NAME (letters, digits, - _ . and at most %zu of them)",
+			key->size - 1);
 		break;
 	case VALUE_REF:
 		fprintf(out, "NAME of a [%s NAME]", key->refers_to);
@@ -354,6 +412,19 @@ void value_describe(const struct key_def *key, FILE *out)
 		break;
 	case VALUE_GROUP:
 		fputs("GROUP or number", out);
+		break;
+	case VALUE_ADDRESS:
+		fputs("ADDRESS/PREFIX-LENGTH", out);
+		break;
+	case VALUE_DEVICE:
+		fputs("PCI address, or NAME,PARAMETER=VALUE,...", out);
+		break;
+	case VALUE_VLANS:
+		fputs("VLANs as in: 10,20-29", out);
+		break;
+	case VALUE_MACS:
+		fprintf(out, "MAC, or up to %d as in: 52:54:00:00:00:01, 52:54:00:00:00:02",
+			TOPOLOGY_MAX_MACS);
 		break;
 	case VALUE_WORKERS:
 		fprintf(out, "%ju..%ju, or cores LIST as in: cores 2,4-6", (uintmax_t)key->min,

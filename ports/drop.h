@@ -14,7 +14,12 @@ enum drop_reason {
 	DROP_BAD_SOURCE, /* source address is a group address or zero (IEEE 802.3 3.2.3) */
 	DROP_L2CP,	 /* 01-80-C2-00-00-0x and l2cp = drop (IEEE 802.1Q table 8-1) */
 	DROP_SAME_PORT,	 /* the destination lives on the port it came from (IEEE 802.1Q 8.6.1) */
-	DROP_NO_PORT,	 /* no other port of the bridge has a link */
+	DROP_NO_PORT,	 /* no other port of the bridge, and of its VLAN, has a link */
+	DROP_VLAN, /* its VLAN is not one of the port's, or of its destination's (802.1Q 8.6.2) */
+	DROP_SPOOFED,  /* source address is not one that the port is bound to by mac = */
+	DROP_MAX_MACS, /* source address is one more than the port's max-macs */
+	DROP_STORM,    /* to be flooded, and the port has used up its storm = of this second */
+	DROP_ISOLATED, /* both ports are isolated = yes */
 
 	DROP_LINK_DOWN, /* the link, or the queue, went down with the frame on its way */
 	DROP_TX_FULL,	/* the destination has posted no buffers */

@@ -67,6 +67,10 @@ struct port {
 	/* enum frame_needs that the peer can serve itself. Written by the control thread while no
 	 * worker uses the port. */
 	uint8_t offloads;
+	/* Queues that tx() reaches by the numbers 0 .. n_tx_queues - 1; 0 and 1 are the same.
+	 * Written by the control thread at any time, read relaxed: a sender who knows an old number
+	 * reaches a queue nevertheless. */
+	_Atomic uint8_t n_tx_queues;
 };
 
 /* What a port tells the switch; the switch gives it to the open functions and it outlives every

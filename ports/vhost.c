@@ -94,6 +94,19 @@ static int queue_init(struct vhost_port *vp, unsigned index, uint64_t features)
 	return 0;
 }
 
+/* Once a connection: what a crash of the switch took with it. */
+static void tell_lost(struct vhost_port *vp, unsigned index)
+{
+	if (vp->told_lost || !vring_place_is_lost(&vp->queues[index].vring))
+		return;
+	vp->told_lost = true;
+	log_event(LOG_WARNING,
+		  "port %s: queue %u: this packed ring was in use when the switch ended, and where "
+		  "it stood is lost with it: reset the guest's device (reboot, or unbind and bind "
+		  "its driver), or use split rings (with QEMU: packed=off), which survive",
+		  vp->port.name, index);
+}
+
 static void queue_show(struct vhost_port *vp, unsigned index)
 {
 	struct vhost_queue *queue = &vp->queues[index];
@@ -105,17 +118,59 @@ static void queue_show(struct vhost_port *vp, unsigned index)
 		vp->env->watch(vp->env->ctx, &vp->port, index / 2, queue->kick_fd);
 }
 
+/* Tells senders which queues the guest receives on. */
+static void publish_receivers(struct vhost_port *vp, const bool *receives)
+{
+	uint8_t list[TOPOLOGY_MAX_QUEUES];
+	unsigned n = 0;
+	uint64_t receivers = 0;
+
+	for (unsigned i = 0; i < n_vrings(vp); i += 2)
+		if (receives[i])
+			list[n++] = (uint8_t)i;
+	for (unsigned i = 0; n > 0 && i < 8; i++)
+		receivers |= (uint64_t)list[i % n] << 8 * i;
+	atomic_store_explicit(&vp->receivers, receivers, memory_order_relaxed);
+	atomic_store_explicit(&vp->port.n_tx_queues, (uint8_t)n, memory_order_relaxed);
+}
+
+/* Starts every queue that is wanted and not active. */
+static void start_wanted(struct vhost_port *vp, bool *active)
+{
+	uint64_t features = vhost_lib_features(vp->lib);
+
+	for (unsigned i = 0; i < n_vrings(vp); i++) {
+		int ret;
+
+		if (!vp->queues[i].enabled || active[i])
+			continue;
+		ret = queue_init(vp, i, features);
+		if (ret < 0) {
+			log_event(LOG_WARNING, "port %s: queue %u: cannot start: %s", vp->port.name,
+				  i, strerror(-ret));
+			continue;
+		}
+		tell_lost(vp, i);
+		queue_show(vp, i);
+		active[i] = true;
+	}
+	publish_receivers(vp, active);
+}
+
 /* Starts and stops queues until what workers use is what the front-end wants. */
 static void refresh(struct vhost_port *vp)
 {
-	uint64_t features;
 	bool hidden[MAX_VRINGS] = {false};
+	bool active[MAX_VRINGS] = {false};
 	bool any_hidden = false;
 
+	for (unsigned i = 0; i < n_vrings(vp); i++)
+		active[i] = vp->running && !vp->suspended && vp->queues[i].enabled &&
+			    atomic_load_explicit(&vp->queues[i].active, memory_order_relaxed);
+	/* Before they are hidden: a frame that still goes there would be dropped. */
+	publish_receivers(vp, active);
 	for (unsigned i = 0; i < n_vrings(vp); i++) {
-		bool wanted = vp->running && !vp->suspended && vp->queues[i].enabled;
-
-		if (wanted || !atomic_load_explicit(&vp->queues[i].active, memory_order_relaxed))
+		if (active[i] || !atomic_load_explicit(&vp->queues[i].active, memory_order_relaxed))
 			continue;
 		queue_hide(vp, i);
 		hidden[i] = any_hidden = true;
@@ -125,22 +180,8 @@ static void refresh(struct vhost_port *vp)
 	for (unsigned i = 0; i < n_vrings(vp); i++)
 		if (hidden[i])
 			queue_fini(vp, i);
-	if (!vp->running || vp->suspended)
-		return;
-	features = vhost_lib_features(vp->lib);
-	for (unsigned i = 0; i < n_vrings(vp); i++) {
-		int ret;
-
-		if (!vp->queues[i].enabled ||
-		    atomic_load_explicit(&vp->queues[i].active, memory_order_relaxed))
-			continue;
-		ret = queue_init(vp, i, features);
-		if (ret == 0)
-			queue_show(vp, i);
-		else
-			log_event(LOG_WARNING, "port %s: queue %u: cannot start: %s", vp->port.name,
-				  i, strerror(-ret));
-	}
+	if (vp->running && !vp->suspended)
+		start_wanted(vp, active);
 }
 
 static uint8_t offloads_of(uint64_t features)
@@ -183,6 +224,7 @@ static void on_connected(void *ctx)
 	vp->suspended = false;
 	vp->memory_due = false;
 	vp->mem.n_regions = 0;
+	vp->told_lost = false;
 	for (unsigned i = 0; i < MAX_VRINGS; i++)
 		vp->queues[i].enabled = false;
 	pthread_mutex_unlock(&vp->lock);

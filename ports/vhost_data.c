@@ -1,3 +1,4 @@
+#include "ports/mtu.h"
 #include "ports/vhost_port.h"
 
 #include <stdatomic.h>
@@ -43,30 +44,10 @@ void vhost_data_disarm(struct port *port, unsigned queue)
 /* The queue that a sender's number means: the guest may use fewer than the port has. */
 static struct vhost_queue *destination(struct vhost_port *vp, unsigned queue)
 {
-	unsigned n = vp->conf->n_queues;
+	uint64_t receivers = atomic_load_explicit(&vp->receivers, memory_order_relaxed);
+	struct vhost_queue *to = &vp->queues[receivers >> queue % 8 * 8 & 0xff];
 
-	for (unsigned i = 0; i < n; i++) {
-		struct vhost_queue *candidate = &vp->queues[2 * ((queue + i) % n)];
-
-		if (active_vring(candidate))
-			return candidate;
-	}
-	return NULL;
-}
-
-/* How many of the frames, from the first, the port's mtu lets through. */
-static unsigned n_within_mtu(const struct port *port, const struct frame *const *frames, unsigned n)
-{
-	if (port->frame_max >= FRAME_LEN_MAX)
-		return n;
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t tag = frames[i]->head[12] == 0x81 && frames[i]->head[13] == 0 ? 4 : 0;
-		bool cut_later = frames[i]->needs & (FRAME_NEEDS_TSO4 | FRAME_NEEDS_TSO6);
-
-		if (!cut_later && frames[i]->len > port->frame_max + tag)
-			return i;
-	}
-	return n;
+	return active_vring(to) ? to : NULL;
 }
 
 unsigned vhost_data_tx(struct port *port, unsigned queue, const struct frame *const *frames,
@@ -74,7 +55,7 @@ unsigned vhost_data_tx(struct port *port, unsigned queue, const struct frame *co
 {
 	struct vhost_port *vp = vhost_of(port);
 	struct vhost_queue *to = destination(vp, queue);
-	unsigned n_fit = n_within_mtu(port, frames, n);
+	unsigned n_fit = mtu_n_within(port, frames, n);
 	unsigned n_sent;
 
 	*why = DROP_LINK_DOWN;

@@ -92,9 +92,9 @@ static enum rte_vhost_msg_result before_message(int vid, void *data)
 		/* The library unmaps the old table and tells nobody. */
 		lib->conf.ops->memory_changing(lib->conf.ctx);
 	if (msg->request == VHOST_USER_GET_QUEUE_NUM) {
-		/* The library would say 128. The specification counts queues; front-ends that take
-		 * it for pairs may start too many, which ring_changed reports. */
-		msg->u64 = 2u * lib->conf.n_queue_pairs;
+		/* The library would say 128. The specification counts queues, but QEMU and DPDK
+		 * count the queue pairs of a network device. */
+		msg->u64 = lib->conf.n_queue_pairs;
 		msg->size = sizeof(msg->u64);
 		return RTE_VHOST_MSG_RESULT_REPLY;
 	}

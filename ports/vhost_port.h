@@ -16,6 +16,7 @@
 
 /* Even: what the guest receives; odd: what it transmits (VIRTIO 1.2 section 5.1.2). */
 enum { MAX_VRINGS = 2 * TOPOLOGY_MAX_QUEUES };
+static_assert(TOPOLOGY_MAX_QUEUES <= 8, "vhost_port.receivers has room for eight");
 
 struct vhost_queue {
 	struct vring vring;
@@ -36,7 +37,11 @@ struct vhost_port {
 	bool suspended;	 /* while the memory table changes */
 	bool memory_due; /* features are set, and no memory has been shared yet */
 	uint8_t n_ticks; /* of housekeeping since memory_due */
+	bool told_lost;	 /* this front-end's rings cannot be gone on with; it was logged */
 	uint64_t n_kicks;
+	/* Eight times the index of a queue that receives: what tx()'s queue number, modulo eight,
+	 * means. Written by the control side, read relaxed. */
+	_Atomic uint64_t receivers;
 	struct guest_memory mem;
 	uint8_t reported[MAX_VRINGS]; /* faults that were logged */
 	struct vhost_queue queues[MAX_VRINGS];

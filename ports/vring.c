@@ -136,3 +136,8 @@ void vring_disarm(struct vring *vr)
 	else
 		vring_split_disarm(vr);
 }
+
+bool vring_place_is_lost(const struct vring *vr)
+{
+	return vr->packed && vring_packed_place_is_lost(vr);
+}

@@ -115,5 +115,8 @@ void vring_disarm(struct vring *vr);
 /* Notifies the guest whatever it asked for: after a (re)start, an earlier notification may have
  * been lost. */
 void vring_call(const struct vring *vr);
+/* Is this a ring that was in use, with a place to go on at that was lost? A split ring keeps it in
+ * guest memory; the place in a packed ring is known to the back-end only, and dies with it. */
+bool vring_place_is_lost(const struct vring *vr);
 
 #endif

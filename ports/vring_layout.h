@@ -29,6 +29,7 @@ unsigned vring_packed_tx(struct vring *vr, const struct frame *const *frames, un
 unsigned vring_packed_notify(struct vring *vr);
 bool vring_packed_arm(struct vring *vr);
 void vring_packed_disarm(struct vring *vr);
+bool vring_packed_place_is_lost(const struct vring *vr);
 
 static inline void vring_stop(struct vring *vr, enum vring_fault fault)
 {

@@ -245,3 +245,16 @@ void vring_packed_disarm(struct vring *vr)
 {
 	tell_driver(vr, (struct virtq_event){.flags = VIRTQ_EVENT_DISABLE});
 }
+
+bool vring_packed_place_is_lost(const struct vring *vr)
+{
+	uint16_t start = VIRTQ_WRAP;
+
+	if (vr->last_avail != start || vr->last_used != start)
+		return false;
+	/* Before a device has used the first buffer there is no USED flag in the ring. */
+	for (unsigned i = 0; i < vr->size; i++)
+		if (flags_in(load_rest(vr, (uint16_t)i)) & VIRTQ_DESC_F_USED)
+			return true;
+	return false;
+}

@@ -1,4 +1,7 @@
 #include "switch/bridge.h"
+#include "switch/bridge_rules.h"
+#include "switch/mac.h"
+#include "switch/port_rules.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,12 +12,6 @@ enum {
 	ETHERTYPE_VLAN_LE = 0x0081, /* 0x8100 as a little-endian load sees it */
 	VLAN_ID_MASK = 0x0fff,
 };
-
-#define MAC_MASK      UINT64_C(0x0000ffffffffffff)
-#define MAC_GROUP_BIT UINT64_C(1)
-/* 01-80-C2-00-00-0x: the low four bits of the last byte are free (IEEE 802.1Q table 8-1). */
-#define MAC_L2CP      UINT64_C(0x000000c28001)
-#define MAC_L2CP_MASK UINT64_C(0xf0ffffffffff)
 
 struct bridge *bridge_new(const struct bridge_conf *conf, uint16_t n_ports, uint64_t seed)
 {
@@ -42,7 +39,37 @@ void bridge_free(struct bridge *bridge)
 	if (!bridge)
 		return;
 	fdb_free(bridge->fdb);
+	free(bridge->rules);
 	free(bridge);
+}
+
+static void limit_ports(struct bridge *bridge, uint16_t n_ports)
+{
+	for (uint16_t i = 0; bridge->fdb && i < n_ports; i++)
+		if (bridge->rules[i].max_macs)
+			fdb_limit_port(bridge->fdb, i, bridge->rules[i].max_macs);
+}
+
+int bridge_set_rules(struct bridge *bridge, const struct port_conf *ports, uint16_t n_ports,
+		     int index)
+{
+	bool wanted = false;
+
+	/* A wire passes everything. */
+	if (bridge->conf->mode == BRIDGE_WIRE)
+		return 0;
+	for (uint16_t i = 0; i < n_ports; i++)
+		wanted |= ports[i].bridge == index && port_rules_wanted(&ports[i]);
+	if (!wanted)
+		return 0;
+	bridge->rules = calloc(n_ports, sizeof(*bridge->rules));
+	if (!bridge->rules)
+		return -ENOMEM;
+	for (uint16_t i = 0; i < n_ports; i++)
+		if (ports[i].bridge == index)
+			port_rules_init(&bridge->rules[i], &ports[i]);
+	limit_ports(bridge, n_ports);
+	return 0;
 }
 
 static void flood(const struct bridge_view *view, uint16_t src, const struct frame *frame,
@@ -55,14 +82,6 @@ static void flood(const struct bridge_view *view, uint16_t src, const struct fra
 			outbox_add(out, view->members[i], frame);
 	if (out->n_copies == n_copies)
 		outbox_drop(out, frame, DROP_NO_PORT);
-}
-
-static inline uint64_t load_u64(const uint8_t *bytes)
-{
-	uint64_t word;
-
-	memcpy(&word, bytes, sizeof(word));
-	return word;
 }
 
 /* The VLAN id of the outer 802.1Q tag, 0 when there is none. A frame too short to hold the tag it
@@ -92,10 +111,10 @@ static void forward_learning(const struct bridge_view *view, uint16_t src,
 {
 	struct fdb *fdb = view->bridge->fdb;
 	uint64_t vlan = vlan_of(frame) << 48;
-	uint64_t dst_mac = load_u64(frame->head) & MAC_MASK;
-	uint64_t src_mac = load_u64(frame->head + 6) & MAC_MASK;
+	uint64_t dst_mac = mac_load(frame->head);
+	uint64_t src_mac = mac_load(frame->head + 6);
 
-	if ((src_mac & MAC_GROUP_BIT) || src_mac == 0) {
+	if (mac_is_group(src_mac) || src_mac == 0) {
 		outbox_drop(out, frame, DROP_BAD_SOURCE);
 		return;
 	}
@@ -104,8 +123,8 @@ static void forward_learning(const struct bridge_view *view, uint16_t src,
 		memo->dst = UINT64_MAX; /* what is learned now may be what was looked up before */
 		fdb_learn(fdb, memo->src, src, now_s);
 	}
-	if (dst_mac & MAC_GROUP_BIT) {
-		if ((dst_mac & MAC_L2CP_MASK) == MAC_L2CP && view->bridge->conf->l2cp == L2CP_DROP)
+	if (mac_is_group(dst_mac)) {
+		if (mac_is_l2cp(dst_mac) && view->bridge->conf->l2cp == L2CP_DROP)
 			outbox_drop(out, frame, DROP_L2CP);
 		else
 			flood(view, src, frame, out);
@@ -129,6 +148,10 @@ void bridge_forward(const struct bridge_view *view, uint16_t src, const struct b
 	/* No frame's keys equal these: a valid key has its top four bits clear. */
 	struct memo memo = {.src = UINT64_MAX, .dst = UINT64_MAX};
 
+	if (view->bridge->rules) {
+		bridge_rules_forward(view, src, burst, now_s, out);
+		return;
+	}
 	if (view->bridge->conf->mode != BRIDGE_SWITCH) {
 		for (unsigned i = 0; i < burst->n; i++)
 			flood(view, src, &burst->frames[i], out);

@@ -12,9 +12,12 @@
 #include "switch/fdb.h"
 #include "switch/outbox.h"
 
+struct port_rules;
+
 struct bridge {
 	const struct bridge_conf *conf; /* borrowed */
 	struct fdb *fdb;		/* NULL unless mode = switch */
+	struct port_rules *rules;	/* by port id; NULL: no port of the bridge has any */
 };
 
 /* The bridge as workers see it now: the ports of it whose link is up. Part of a snapshot. */
@@ -28,6 +31,11 @@ struct bridge_view {
  * NULL with errno. */
 struct bridge *bridge_new(const struct bridge_conf *conf, uint16_t n_ports, uint64_t seed);
 void bridge_free(struct bridge *bridge);
+
+/* Takes over what the ports of the bridge, the index-th of the switch, ask of frames; before any is
+ * forwarded. 0 or -ENOMEM. */
+int bridge_set_rules(struct bridge *bridge, const struct port_conf *ports, uint16_t n_ports,
+		     int index);
 
 /* Puts every frame of the burst, which came in by port src, on the lists of its destinations in the
  * outbox (reset by the caller), or on a list of dropped frames. now_s: seconds of a monotonic

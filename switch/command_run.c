@@ -1,5 +1,7 @@
 #include "config/topology.h"
+#include "ports/ethdev.h"
 #include "ports/log.h"
+#include "ports/tap.h"
 #include "ports/vhost.h"
 #include "switch/command.h"
 #include "switch/control.h"
@@ -21,6 +23,8 @@
 
 static plane_open_port *const openers[PORT_TYPE_N] = {
 	[PORT_VHOST_USER] = vhost_open,
+	[PORT_TAP] = tap_port_open,
+	[PORT_ETHDEV] = ethdev_port_open,
 };
 
 static void print_error(void *ctx, const char *line)

@@ -19,6 +19,12 @@ enum {
 	BASE_MB = 16,
 	QUEUE_KB = 256,
 	PAGE_MB = 2,
+	/* Buffers of an ethdev's queue, with its rings; those of more than the usual mtu are
+	   larger. */
+	DEVICE_MB = 8,
+	DEVICE_QUEUE_MB = 6,
+	DEVICE_JUMBO_MB = 26,
+	MTU_USUAL = 1500,
 };
 
 struct eal_args {
@@ -41,13 +47,31 @@ static void add(struct eal_args *args, const char *format, ...)
 	args->argc++;
 }
 
+static unsigned device_mb(const struct port_conf *port)
+{
+	if (port->type != PORT_ETHDEV)
+		return 0;
+	return DEVICE_MB +
+	       port->n_queues * (port->mtu > MTU_USUAL ? DEVICE_JUMBO_MB : DEVICE_QUEUE_MB);
+}
+
 static unsigned memory_mb(const struct topology *topo)
 {
-	unsigned n_queues = 0;
+	unsigned n_queues = 0, mb = BASE_MB;
 
-	for (unsigned i = 0; i < topo->n_ports; i++)
+	for (unsigned i = 0; i < topo->n_ports; i++) {
 		n_queues += 2u * topo->ports[i].n_queues;
-	return BASE_MB + n_queues * QUEUE_KB / 1024;
+		mb += device_mb(&topo->ports[i]);
+	}
+	return mb + n_queues * QUEUE_KB / 1024;
+}
+
+static bool wants_pci(const struct topology *topo)
+{
+	for (unsigned i = 0; i < topo->n_ports; i++)
+		if (topo->ports[i].type == PORT_ETHDEV && topo->ports[i].device_is_pci)
+			return true;
+	return false;
 }
 
 static unsigned free_hugepages(void)
@@ -124,7 +148,12 @@ int eal_start(const struct topology *topo)
 		add(&args, "--no-shconf");
 	}
 	add(&args, "--iova-mode=va");
-	add(&args, "--no-pci");
+	if (wants_pci(topo))
+		/* Nothing is probed yet but the host bridge, which no driver knows: each port plugs
+		 * in its own device, and complains in its own words. */
+		add(&args, "--allow=0000:00:00.0");
+	else
+		add(&args, "--no-pci");
 	add(&args, "--no-telemetry");
 	add(&args, "--log-level=*:error");
 	if (rte_eal_init(args.argc, args.argv) < 0) {

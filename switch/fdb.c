@@ -27,10 +27,11 @@ struct fdb {
 
 	/* Read and written under the lock. */
 	_Alignas(FDB_TABLE_LINE) atomic_flag lock;
-	uint32_t now_s;	     /* the latest that a caller knew */
-	uint32_t oldest_s;   /* no entry was seen before this */
-	struct link *link;   /* one of each slot; n_slots + port: one of each port */
-	uint32_t *n_of_port; /* entries */
+	uint32_t now_s;	       /* the latest that a caller knew */
+	uint32_t oldest_s;     /* no entry was seen before this */
+	struct link *link;     /* one of each slot; n_slots + port: one of each port */
+	uint32_t *n_of_port;   /* entries */
+	uint32_t *max_of_port; /* entries that it may hold; constant once frames are forwarded */
 
 	/* Written under the lock, read without it; relaxed, because nothing else follows from them.
 	 */
@@ -226,36 +227,71 @@ static void make_room(struct fdb *fdb, uint16_t port)
 	remove_entry(fdb, oldest_of(fdb, payer_for(fdb, port)), &fdb->n_evicted);
 }
 
-static __attribute__((noinline)) void learn_locked(struct fdb *fdb, uint64_t key, uint16_t port,
+/* Makes room among the port's own entries, if it may hold no more; false when none is too old. */
+static bool has_room(struct fdb *fdb, uint16_t port)
+{
+	if (fdb->n_of_port[port] < fdb->max_of_port[port])
+		return true;
+	if (!is_too_old(fdb, oldest_of(fdb, port)))
+		return false;
+	remove_entry(fdb, oldest_of(fdb, port), &fdb->n_expired);
+	return true;
+}
+
+static bool is_held_by(const struct fdb *fdb, uint32_t slot, uint16_t port)
+{
+	return slot != FDB_TABLE_NO_SLOT && !is_too_old(fdb, slot) &&
+	       fdb_table_at(&fdb->table, slot).port == port;
+}
+
+static bool learn_under_lock(struct fdb *fdb, uint64_t key, uint16_t port)
+{
+	struct fdb_sighting sighting = {.key = key, .seen_s = fdb->now_s, .port = port};
+	uint32_t slot = fdb_table_slot(&fdb->table, key);
+
+	if (!is_held_by(fdb, slot, port)) {
+		if (!has_room(fdb, port))
+			return false;
+		slot = fdb_table_slot(&fdb->table, key); /* what was removed may have been it */
+	}
+	if (slot != FDB_TABLE_NO_SLOT && !is_too_old(fdb, slot)) {
+		refresh_entry(fdb, slot, port);
+		return true;
+	}
+	if (slot != FDB_TABLE_NO_SLOT)
+		remove_entry(fdb, slot, &fdb->n_expired);
+	else if (fdb_count(fdb) == fdb->max_macs)
+		make_room(fdb, port);
+	add_entry(fdb, &sighting);
+	return true;
+}
+
+static __attribute__((noinline)) bool learn_locked(struct fdb *fdb, uint64_t key, uint16_t port,
 						   uint32_t now_s)
 {
-	uint32_t slot;
+	bool learned;
 
 	assert(port < fdb->n_ports);
 	lock(fdb);
 	tell_time(fdb, now_s);
-	slot = fdb_table_slot(&fdb->table, key);
-	if (slot != FDB_TABLE_NO_SLOT && !is_too_old(fdb, slot)) {
-		refresh_entry(fdb, slot, port);
-	} else {
-		struct fdb_sighting sighting = {.key = key, .seen_s = fdb->now_s, .port = port};
-
-		if (slot != FDB_TABLE_NO_SLOT)
-			remove_entry(fdb, slot, &fdb->n_expired);
-		else if (fdb_count(fdb) == fdb->max_macs)
-			make_room(fdb, port);
-		add_entry(fdb, &sighting);
-	}
+	learned = learn_under_lock(fdb, key, port);
 	unlock(fdb);
+	return learned;
 }
 
-void fdb_learn(struct fdb *fdb, fdb_key key, uint16_t port, uint32_t now_s)
+bool fdb_learn(struct fdb *fdb, fdb_key key, uint16_t port, uint32_t now_s)
 {
 	struct fdb_sighting last = fdb_table_find(&fdb->table, key | occupied);
 
 	if (last.key && last.port == port && !age(now_s, last.seen_s))
-		return;
-	learn_locked(fdb, key | occupied, port, now_s);
+		return true;
+	return learn_locked(fdb, key | occupied, port, now_s);
+}
+
+void fdb_limit_port(struct fdb *fdb, uint16_t port, uint32_t max_macs)
+{
+	assert(port < fdb->n_ports && max_macs > 0);
+	fdb->max_of_port[port] = max_macs;
 }
 
 void fdb_flush_port(struct fdb *fdb, uint16_t port)
@@ -358,8 +394,10 @@ struct fdb *fdb_new(const struct fdb_conf *conf)
 	end = fdb->table.n_slots;
 	fdb->link = calloc((size_t)end + conf->n_ports, sizeof(*fdb->link));
 	fdb->n_of_port = calloc(conf->n_ports, sizeof(*fdb->n_of_port));
-	if (!fdb->link || !fdb->n_of_port)
+	fdb->max_of_port = malloc(conf->n_ports * sizeof(*fdb->max_of_port));
+	if (!fdb->link || !fdb->n_of_port || !fdb->max_of_port)
 		goto fail;
+	memset(fdb->max_of_port, 0xff, conf->n_ports * sizeof(*fdb->max_of_port));
 	for (uint32_t node = end; node < end + conf->n_ports; node++)
 		fdb->link[node] = (struct link){.older = node, .newer = node};
 	return fdb;
@@ -374,6 +412,7 @@ void fdb_free(struct fdb *fdb)
 {
 	if (!fdb)
 		return;
+	free(fdb->max_of_port);
 	free(fdb->n_of_port);
 	free(fdb->link);
 	fdb_table_fini(&fdb->table);

@@ -7,12 +7,13 @@
  * seconds of a monotonic clock, injected by the caller; never read here. A caller that is behind
  * the others, or a clock that steps back, neither ages nor rejuvenates an entry. Ownership:
  * fdb_new() gives, fdb_free() takes back; no memory is allocated in between. Failure:   learning
- * never fails: when the table is full, the port that holds most entries loses its oldest one
- * (fairness as security: one guest cannot evict the addresses of the others). The table holds
- * exactly max_macs, whatever the addresses are. */
+ * fails at a port's own limit only: when the table is full, the port that holds most entries loses
+ * its oldest one (fairness as security: one guest cannot evict the addresses of the others). The
+ * table holds exactly max_macs, whatever the addresses are. */
 #ifndef SWITCH_FDB_H
 #define SWITCH_FDB_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fdb;
@@ -52,11 +53,15 @@ struct fdb_entry {
 struct fdb *fdb_new(const struct fdb_conf *conf);
 void fdb_free(struct fdb *fdb);
 
-/* Notes that key was a source address on port. The caller has dropped group addresses before. A
+/* Lets a port hold at most max_macs entries; before any is learned. No limit is the default. */
+void fdb_limit_port(struct fdb *fdb, uint16_t port, uint32_t max_macs);
+
+/* Notes that key was a source address on port. False: the port holds as many as it may; nothing is
+ * learned. The caller has dropped group addresses before. A
  * full table first frees what is too old; if nothing is, it evicts. Of several ports that hold
  * most, port itself pays if it is one of them, otherwise the one whose oldest entry was refreshed
  * longest ago. */
-void fdb_learn(struct fdb *fdb, fdb_key key, uint16_t port, uint32_t now_s);
+bool fdb_learn(struct fdb *fdb, fdb_key key, uint16_t port, uint32_t now_s);
 
 /* The port of key, or FDB_NO_PORT when it is unknown or too old. */
 uint16_t fdb_lookup(const struct fdb *fdb, fdb_key key, uint32_t now_s);

@@ -7,8 +7,9 @@ struct outbox *outbox_new(unsigned n_ports)
 	if (!out)
 		return NULL;
 	out->touched = calloc(n_ports, sizeof(out->touched[0]));
-	if (!out->touched) {
-		free(out);
+	out->made = aligned_alloc(64, OUTBOX_FORMS_MAX * sizeof(out->made[0]));
+	if (!out->touched || !out->made) {
+		outbox_free(out);
 		return NULL;
 	}
 	return out;
@@ -19,5 +20,6 @@ void outbox_free(struct outbox *out)
 	if (!out)
 		return;
 	free(out->touched);
+	free(out->made);
 	free(out);
 }

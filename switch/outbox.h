@@ -9,12 +9,17 @@
 
 #include "ports/frame.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+
+enum { OUTBOX_FORMS_MAX = 2 * BURST_MAX }; /* a frame has three forms, one of which it came in */
 
 struct outbox_list {
 	const struct frame *frames[BURST_MAX];
 	unsigned n;
 	unsigned n_done; /* from the first: delivered or dropped */
+	bool spread;	 /* frames[] is sorted by the queue of the port that each belongs to */
+	uint8_t queue[BURST_MAX]; /* when spread: that queue, of each frame */
 };
 
 struct outbox {
@@ -22,7 +27,10 @@ struct outbox {
 	unsigned n_dropped; /* frames in all of dropped[] */
 	unsigned n_copies;  /* (frame, destination) pairs in the lists of ports */
 	unsigned n_touched;
-	uint16_t *touched;	 /* the ports that have frames, in the order they got their first */
+	uint16_t *touched; /* the ports that have frames, in the order they got their first */
+	/* Frames in another form than they came in, with another tag; n_made of the burst's. */
+	struct frame *made;
+	unsigned n_made;
 	struct outbox_list to[]; /* by port id */
 };
 
@@ -57,6 +65,7 @@ static inline void outbox_reset(struct outbox *out)
 	}
 	out->n_touched = 0;
 	out->n_copies = 0;
+	out->n_made = 0;
 	if (out->n_dropped) {
 		for (unsigned why = 0; why < DROP_N; why++)
 			out->dropped[why].n = 0;

@@ -130,7 +130,9 @@ static int make_bridges(struct plane *plane)
 			return -EIO;
 		plane->bridges[b] =
 			bridge_new(&plane->topo->bridges[b], (uint16_t)plane->topo->n_ports, seed);
-		if (!plane->bridges[b])
+		if (!plane->bridges[b] ||
+		    bridge_set_rules(plane->bridges[b], plane->topo->ports,
+				     (uint16_t)plane->topo->n_ports, (int)b) < 0)
 			return -ENOMEM;
 	}
 	for (unsigned i = 0; i < plane->topo->n_ports; i++)

@@ -23,7 +23,11 @@ static const char *const worker_counter_names[WORKER_COUNTER_N] = {
 	[WORKER_SLEEPS] = "sleeps",
 };
 
-static const char *const type_names[PORT_TYPE_N] = {[PORT_VHOST_USER] = "vhost-user"};
+static const char *const type_names[PORT_TYPE_N] = {
+	[PORT_VHOST_USER] = "vhost-user",
+	[PORT_TAP] = "tap",
+	[PORT_ETHDEV] = "ethdev",
+};
 
 static json_t *drops_object(const uint64_t drops[DROP_N])
 {

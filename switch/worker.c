@@ -1,4 +1,5 @@
 #include "switch/worker.h"
+#include "switch/flow.h"
 #include "switch/offload.h"
 
 #include <errno.h>
@@ -110,18 +111,17 @@ static bool holds_for_all(enum drop_reason why)
 	return why == DROP_TX_FULL || why == DROP_LINK_DOWN || why == DROP_QUEUE_BROKEN;
 }
 
-/* Gives frames that the port can take as they are to the port. Returns how many of them are dealt
- * with: all, unless the port is busy. */
-static unsigned send(struct worker *worker, struct port *port, const struct frame *const *frames,
-		     unsigned n)
+/* Gives frames that the port can take as they are to one of its queues. Returns how many of them
+ * are dealt with: all, unless the queue is busy. */
+static unsigned send(struct worker *worker, struct port *port, unsigned queue,
+		     const struct frame *const *frames, unsigned n)
 {
 	struct port_counters *counters = &worker->ports[port->id];
 	unsigned done = 0;
 
 	while (done < n) {
 		enum drop_reason why;
-		unsigned n_sent =
-			port->ops->tx(port, worker->conf.id, frames + done, n - done, &why);
+		unsigned n_sent = port->ops->tx(port, queue, frames + done, n - done, &why);
 		unsigned n_lost;
 
 		counter_add(&counters->count[COUNT_TX_FRAMES], n_sent);
@@ -139,7 +139,7 @@ static unsigned send(struct worker *worker, struct port *port, const struct fram
 /* Completes in software what the port's peer did not negotiate. from is the source's id, for its
  * count of copies. What comes out lies in the one scratch memory, so a busy port is waited for: no
  * longer than another worker needs for one burst. */
-static void send_completed(struct worker *worker, uint16_t from, struct port *port,
+static void send_completed(struct worker *worker, uint16_t from, struct port *port, unsigned queue,
 			   const struct frame *frame)
 {
 	const struct frame *const *completed;
@@ -153,12 +153,39 @@ static void send_completed(struct worker *worker, uint16_t from, struct port *po
 	counter_add(&worker->ports[from].count[COUNT_COPIES], n - 1);
 	for (unsigned done = 0; done < n;) {
 		unsigned n_now = n - done < BURST_MAX ? n - done : BURST_MAX;
-		unsigned n_sent = send(worker, port, completed + done, n_now);
+		unsigned n_sent = send(worker, port, queue, completed + done, n_now);
 
 		if (n_sent < n_now)
 			rte_pause();
 		done += n_sent;
 	}
+}
+
+static unsigned n_queues_of(const struct port *port)
+{
+	return atomic_load_explicit(&port->n_tx_queues, memory_order_relaxed);
+}
+
+static void choose_queues(const struct port *port, struct outbox_list *list)
+{
+	unsigned n_queues = n_queues_of(port);
+
+	list->spread = false;
+	if (n_queues > 1)
+		flow_spread(list, n_queues);
+}
+
+/* Where the run of frames ends that can be given to one queue of the port as they are. */
+static unsigned end_of_run(const struct port *port, const struct outbox_list *list, uint8_t needs)
+{
+	unsigned end = list->n_done;
+
+	if (!(needs & ~port->offloads) && !list->spread)
+		return list->n;
+	while (end < list->n && !(list->frames[end]->needs & ~port->offloads) &&
+	       (!list->spread || list->queue[end] == list->queue[list->n_done]))
+		end++;
+	return end;
 }
 
 /* Sends what is left of the list. False: the port is busy, and something is still left. */
@@ -169,19 +196,19 @@ static bool deliver(struct worker *worker, uint16_t from, struct port *port,
 		worker->notifies[port->id] = true;
 		worker->to_notify[worker->n_to_notify++] = port->id;
 	}
+	if (list->n_done == 0)
+		choose_queues(port, list);
 	while (list->n_done < list->n) {
-		unsigned end = list->n;
+		unsigned queue = list->spread ? list->queue[list->n_done] : 0;
+		unsigned end = end_of_run(port, list, needs);
 
-		if (needs & ~port->offloads) {
-			for (end = list->n_done; end < list->n; end++)
-				if (list->frames[end]->needs & ~port->offloads)
-					break;
-		}
-		list->n_done += send(worker, port, list->frames + list->n_done, end - list->n_done);
+		list->n_done +=
+			send(worker, port, queue, list->frames + list->n_done, end - list->n_done);
 		if (list->n_done < end)
 			return false;
-		if (end < list->n)
-			send_completed(worker, from, port, list->frames[list->n_done++]);
+		if (end < list->n && (list->frames[end]->needs & ~port->offloads))
+			send_completed(worker, from, port, list->spread ? list->queue[end] : 0,
+				       list->frames[list->n_done++]);
 	}
 	return true;
 }
@@ -248,6 +275,18 @@ static unsigned poll_queue(struct worker *worker, const struct snapshot *snapsho
 	return n;
 }
 
+/* Each queue that frames went to since the last time, and those that they did not: it costs little,
+ * and which number means which queue may have changed in between. */
+static void notify_all_queues(struct worker *worker, struct port *port)
+{
+	unsigned queue = 0;
+
+	do
+		counter_add(&worker->ports[port->id].count[COUNT_TX_NOTIFICATIONS],
+			    port->ops->notify(port, queue));
+	while (++queue < n_queues_of(port));
+}
+
 unsigned worker_sweep(struct worker *worker, const struct snapshot *snapshot)
 {
 	const struct poll_list *list = &snapshot->polled_by[worker->conf.id];
@@ -258,8 +297,7 @@ unsigned worker_sweep(struct worker *worker, const struct snapshot *snapshot)
 	for (unsigned i = 0; i < worker->n_to_notify; i++) {
 		struct port *port = snapshot->ports[worker->to_notify[i]];
 
-		counter_add(&worker->ports[port->id].count[COUNT_TX_NOTIFICATIONS],
-			    port->ops->notify(port, worker->conf.id));
+		notify_all_queues(worker, port);
 		worker->notifies[port->id] = false;
 	}
 	worker->n_to_notify = 0;

@@ -50,12 +50,11 @@ static int shake_protocol_features(struct vhost_user *vu)
 	ret = vhost_user_ask_u64(vu, VHOST_USER_GET_QUEUE_NUM, &n);
 	if (ret < 0)
 		return ret;
-	if (n < 2)
-		return vhost_user_fail(vu, -EPROTO,
-				       "GET_QUEUE_NUM: the back-end has %llu queues, a network "
-				       "device needs 2",
-				       (unsigned long long)n);
-	vu->max_queues = n < VHOST_USER_MAX_QUEUES ? n & ~1u : VHOST_USER_MAX_QUEUES;
+	if (n == 0)
+		return vhost_user_fail(vu, -EPROTO, "GET_QUEUE_NUM: the back-end has no queues");
+	/* The specification says queues; QEMU, and so every back-end for network devices, means
+	 * pairs. */
+	vu->max_queues = n < VHOST_USER_MAX_QUEUES / 2 ? 2 * (unsigned)n : VHOST_USER_MAX_QUEUES;
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "clock.h"
 #include "frame.h"
@@ -14,12 +15,16 @@
 
 enum {
 	CHECK_HZ = 20, /* looks at the sockets */
-	QUIET_HZ = 10, /* nothing moved for so long (a tenth of a second): nothing is under way */
-	DRAIN_S = 3,   /* then the back-end holds frames for good */
-	STALL_HZ = 20, /* what has not arrived by then is given up, to open the window */
+	HELD_S = 3,    /* then the back-end holds frames for good */
+	STALL_S = 1,   /* what has not arrived by then is given up, to open the window */
 	LEARN_ROUNDS = 2,
+	LEARN_SLEEP_MS = 1, /* threads that bring up the back-end may need this core */
 	MAX_SLEEP_MS = 10,
 };
+
+/* Learning frames are not worth a long wait. Lost ones are: late frames of a busy machine would
+ * enter the wrong books. */
+static const double learn_quiet_s = 0.1, loss_quiet_s = 1;
 
 int load_open(struct load *load, const struct options *options)
 {
@@ -125,12 +130,43 @@ int load_sleep(struct load *load, uint64_t until)
 	return ret < 0 ? -1 : 0;
 }
 
-/* Receives until nothing has moved for a while and all that was posted has been returned. */
-static int drain(struct load *load)
+/* Every frame posted since the books were opened has come back, and has arrived wherever it should.
+ */
+static bool is_accounted(const struct load *load)
 {
-	uint64_t start = clock_tsc(), last = start, now = start;
-	bool held;
+	const unsigned n_copies = load_n_copies(load->options);
 	unsigned i;
+
+	for (i = 0; i < load->options->n_ports; i++) {
+		const struct port *port = &load->ports[i];
+
+		if (port->tx.done < port->tx.posted ||
+		    port->delivered != (port->tx.posted - port->posted_at_start) * n_copies)
+			return false;
+	}
+	return true;
+}
+
+static bool reclaim_all(struct load *load)
+{
+	bool all = true;
+	unsigned i;
+
+	for (i = 0; i < load->options->n_ports; i++) {
+		struct txq *tx = &load->ports[i].tx;
+
+		txq_reclaim(tx);
+		all &= tx->done == tx->posted;
+	}
+	return all;
+}
+
+/* Receives until all is accounted for or, where frames were lost, nothing has moved for quiet_s
+ * seconds. */
+static int drain(struct load *load, double quiet_s, int sleep_ms)
+{
+	uint64_t last = clock_tsc(), now = last;
+	bool returned;
 	int n;
 
 	load->sending = false;
@@ -138,18 +174,14 @@ static int drain(struct load *load)
 		n = load_sweep(load);
 		if (n < 0)
 			return -1;
-		held = false;
-		for (i = 0; i < load->options->n_ports; i++) {
-			struct txq *tx = &load->ports[i].tx;
-
-			txq_reclaim(tx);
-			held |= tx->done < tx->posted;
-		}
+		returned = reclaim_all(load);
 		now = clock_tsc();
 		if (n > 0)
 			last = now;
-	} while ((double)(now - last) < load->hz / QUIET_HZ ||
-		 (held && (double)(now - last) < load->hz * DRAIN_S));
+		else if (sleep_ms)
+			poll(NULL, 0, sleep_ms);
+	} while (!is_accounted(load) && ((double)(now - last) < load->hz * quiet_s ||
+					 (!returned && (double)(now - last) < load->hz * HELD_S)));
 	return 0;
 }
 
@@ -166,6 +198,13 @@ static void open_window(struct load *load)
 		if (sent > port->delivered + port->given_up)
 			port->given_up = sent - port->delivered;
 	}
+}
+
+static uint64_t count_preemptions(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_nivcsw : 0;
 }
 
 static int send_for(struct load *load, double seconds)
@@ -187,7 +226,7 @@ static int send_for(struct load *load, double seconds)
 		now = clock_tsc();
 		if (n > 0)
 			last = now;
-		else if (load->options->window && (double)(now - last) > load->hz / STALL_HZ)
+		else if (load->options->window && (double)(now - last) > load->hz * STALL_S)
 			open_window(load);
 	}
 	load->elapsed = now - start;
@@ -214,6 +253,7 @@ static void open_books(struct load *load)
 	for (i = 0; i < n_ports * n_ports; i++)
 		flow_restart(&load->flows[i]);
 	load->round_trips = (struct histogram){0};
+	load->n_unsent = 0;
 	load->n_lost_round_trips = 0;
 }
 
@@ -230,6 +270,22 @@ static void close_books(struct load *load)
 	}
 }
 
+static int wait_for_room(struct load *load, struct port *port, unsigned n)
+{
+	uint64_t deadline = clock_tsc() + (uint64_t)(load->options->connect_timeout * load->hz);
+
+	while (txq_reclaim(&port->tx) < n && !port->tx.broken) {
+		if (load_sweep(load) < 0)
+			return -1;
+		if (clock_tsc() > deadline) {
+			fprintf(stderr, "vgen: port %u (%s): the back-end takes no frames\n",
+				port->idx, load->options->sockets[port->idx]);
+			return -1;
+		}
+	}
+	return 0;
+}
+
 /* One burst of addresses of each port; returns how many are left of the port with the most. */
 static int learn_burst(struct load *load, unsigned address)
 {
@@ -241,9 +297,8 @@ static int learn_burst(struct load *load, unsigned address)
 	for (i = 0; i < options->n_ports; i++) {
 		struct port *port = &load->ports[i];
 
-		while (txq_reclaim(&port->tx) < n && !port->tx.broken)
-			if (load_sweep(load) < 0)
-				return -1;
+		if (wait_for_room(load, port, n) < 0)
+			return -1;
 		if (port_check(port) < 0)
 			return -1;
 		transmit_build_learning(load, port, address, n);
@@ -254,24 +309,56 @@ static int learn_burst(struct load *load, unsigned address)
 	return (int)n;
 }
 
-static int learn(struct load *load)
+/* Every port shows all its addresses once; -1, or how many ports nothing arrived at. */
+static int learn_round(struct load *load)
 {
-	unsigned round, address;
-	int n;
+	const struct options *options = load->options;
+	unsigned i, address;
+	int n, n_deaf = 0;
 
-	load->sending = false;
-	for (round = 0; round < LEARN_ROUNDS; round++) {
-		for (address = 0; address < load->options->n_addresses; address += (unsigned)n) {
-			n = learn_burst(load, address);
-			if (n < 0)
-				return -1;
-		}
-		/* Not before the switch has worked it off: the second round must meet what the
-		 * first taught. */
-		if (drain(load) < 0)
+	for (i = 0; i < options->n_ports; i++)
+		load->ports[i].counts.learned = 0;
+	for (address = 0; address < options->n_addresses; address += (unsigned)n) {
+		n = learn_burst(load, address);
+		if (n < 0)
 			return -1;
 	}
-	return 0;
+	/* The next round must meet what this one taught. */
+	if (drain(load, learn_quiet_s, LEARN_SLEEP_MS) < 0)
+		return -1;
+	for (i = 0; i < options->n_ports; i++)
+		n_deaf += load->ports[i].counts.learned == 0;
+	return n_deaf;
+}
+
+/* A back-end may take a while until all its ports are up, so only rounds that reached every port
+ * count. */
+static int learn(struct load *load)
+{
+	uint64_t start = clock_tsc();
+	unsigned n_good = 0, i;
+	int n_deaf;
+
+	load->sending = false;
+	for (;;) {
+		n_deaf = learn_round(load);
+		if (n_deaf < 0)
+			return -1;
+		n_good = n_deaf == 0 ? n_good + 1 : 0;
+		if (n_good == LEARN_ROUNDS)
+			return 0;
+		if ((double)(clock_tsc() - start) > load->options->connect_timeout * load->hz)
+			break;
+	}
+	for (i = 0; i < load->options->n_ports; i++)
+		if (load->ports[i].counts.learned == 0)
+			fprintf(stderr,
+				"vgen: port %u (%s): no broadcast of another port arrives; does "
+				"the "
+				"switch run and connect the ports? (--connect-timeout waits "
+				"longer)\n",
+				i, load->options->sockets[i]);
+	return -1;
 }
 
 static void pause_for(const struct load *load, const char *word)
@@ -298,7 +385,7 @@ static int build(struct load *load)
 	return 0;
 }
 
-int load_run(struct load *load)
+int load_start(struct load *load)
 {
 	unsigned i;
 
@@ -309,14 +396,28 @@ int load_run(struct load *load)
 		return -1;
 	open_books(load);
 	if (load->options->warm_up > 0 &&
-	    (send_for(load, load->options->warm_up) < 0 || drain(load) < 0))
+	    (send_for(load, load->options->warm_up) < 0 || drain(load, loss_quiet_s, 0) < 0))
 		return -1;
+	return 0;
+}
+
+int load_measure(struct load *load)
+{
 	pause_for(load, "warm");
 	open_books(load);
-	if (send_for(load, load->options->seconds) < 0 || drain(load) < 0)
+	load->n_preempted = count_preemptions();
+	if (send_for(load, load->options->seconds) < 0 || drain(load, loss_quiet_s, 0) < 0)
 		return -1;
+	load->n_preempted = count_preemptions() - load->n_preempted;
 	close_books(load);
 	pause_for(load, "done");
+	return 0;
+}
+
+int load_stop(struct load *load)
+{
+	unsigned i;
+
 	for (i = 0; i < load->options->n_ports; i++)
 		if (port_stop(&load->ports[i]) < 0)
 			return -1;

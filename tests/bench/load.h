@@ -23,14 +23,18 @@ struct load {
 	uint64_t elapsed; /* TSC cycles of the measurement, without draining */
 	struct histogram round_trips;
 	uint64_t n_lost_round_trips;
-	uint64_t n_unsent; /* posted, but never returned by the back-end */
+	uint64_t n_preempted; /* involuntary context switches during the measurement */
+	uint64_t n_unsent;    /* posted, but never returned by the back-end */
 };
 
 int load_open(struct load *load, const struct options *options);
 void load_close(struct load *load);
 
-/* Everything from connecting to stopping. */
-int load_run(struct load *load);
+/* Connects, teaches the switch, warms up. */
+int load_start(struct load *load);
+/* One measurement with its pauses; as many as one likes. */
+int load_measure(struct load *load);
+int load_stop(struct load *load);
 
 /* Receives and, while `sending`, sends on all ports once. Returns the number of frames and buffers
  * moved, -1 on failure. */

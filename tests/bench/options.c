@@ -42,9 +42,11 @@ static const char help[] =
 	"                   order (default 1)\n"
 	"  --seed N         of all random choices (default 1)\n"
 	"  --seconds S      length of the measurement (default 5)\n"
+	"  --slices N       so many measurements in a row, one JSON object each (default 1)\n"
 	"  --warm-up S      same load before it, not counted (default 1). Before that each port\n"
-	"                   sends a frame from each of its addresses, twice, so that a learning\n"
-	"                   switch knows them all\n"
+	"                   sends a frame from each of its addresses until two rounds have "
+	"reached\n"
+	"                   all ports, so that a learning switch knows them all\n"
 	"  --pause          print \"warm\" on stderr and wait for a line on stdin before the\n"
 	"                   measurement, \"done\" and wait after it. Nothing is under way in\n"
 	"                   either pause: the switch's own counters can be read exactly\n"
@@ -100,6 +102,7 @@ enum option_id {
 	ID_ADDRESSES,
 	ID_SEED,
 	ID_SECONDS,
+	ID_SLICES,
 	ID_WARM_UP,
 	ID_PAUSE,
 	ID_SIZE,
@@ -135,6 +138,7 @@ static const struct option long_options[] = {
 	{"addresses", required_argument, NULL, ID_ADDRESSES},
 	{"seed", required_argument, NULL, ID_SEED},
 	{"seconds", required_argument, NULL, ID_SECONDS},
+	{"slices", required_argument, NULL, ID_SLICES},
 	{"warm-up", required_argument, NULL, ID_WARM_UP},
 	{"pause", no_argument, NULL, ID_PAUSE},
 	{"size", required_argument, NULL, ID_SIZE},
@@ -269,6 +273,8 @@ static bool take_value(struct options *options, enum option_id id, const char *t
 		return take_unsigned(text, 1, UINT32_MAX, &options->seed);
 	case ID_SECONDS:
 		return take_number(text, 0.01, 86400, &options->seconds);
+	case ID_SLICES:
+		return take_unsigned(text, 1, 100000, &options->n_slices);
 	case ID_WARM_UP:
 		return take_number(text, 0, 86400, &options->warm_up);
 	case ID_SIZE:
@@ -369,6 +375,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 		.n_addresses = 1,
 		.seed = 1,
 		.seconds = 5,
+		.n_slices = 1,
 		.warm_up = 1,
 		.mergeable = true,
 		.ring_size = 1024,

@@ -41,6 +41,7 @@ struct options {
 	enum options_pattern pattern;
 	double rate; /* frames per second and sending port */
 	double seconds, warm_up;
+	unsigned n_slices;
 	unsigned window; /* frames of one port under way at most; 0: no limit */
 	unsigned batch;
 	unsigned n_addresses; /* of each port */

@@ -20,6 +20,7 @@ struct port_counts {
 	uint64_t foreign;   /* frames that this generator did not send */
 	uint64_t misshapen; /* of another length than sent */
 	uint64_t corrupt;   /* with another payload than sent */
+	uint64_t unmarked;  /* sent for segmentation, arrived without the mark that says so */
 	uint64_t skipped;   /* not offered at the fixed rate, because the ring was full */
 	uint64_t rx_polls, rx_entries, rx_cycles, rx_frames;
 	uint64_t tx_cycles, tx_frames;

@@ -75,6 +75,8 @@ static void begin_frame(struct load *load, struct port *port, const struct rxq_p
 		return;
 	}
 	port->len_so_far = piece->len - FRAME_VNET_LEN;
+	if (options->tso && vnet->hdr.gso_type != VIRTIO_NET_HDR_GSO_TCPV4)
+		port->counts.unmarked++;
 	port->compares = options->touch;
 	if (options->verify) {
 		memcpy(&tag, piece->data + FRAME_VNET_LEN + FRAME_TAG_OFFSET, sizeof(tag));

@@ -119,15 +119,31 @@ static json_t *describe_ports(const struct load *load)
 
 static json_t *describe_counts(const struct load *load, const struct totals *t)
 {
-	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sent",
-		(json_int_t)t->sent, "received", (json_int_t)t->counts.received, "lost",
-		(json_int_t)(t->due - t->counts.received), "gaps", (json_int_t)t->flow.n_gaps,
-		"duplicated", (json_int_t)t->flow.n_duplicates, "reordered",
-		(json_int_t)t->flow.n_late, "strays", (json_int_t)t->counts.strays, "foreign",
-		(json_int_t)(t->counts.foreign + t->flow.n_bad), "misshapen",
-		(json_int_t)t->counts.misshapen, "corrupt", (json_int_t)t->counts.corrupt,
-		"skipped", (json_int_t)t->counts.skipped, "unsent", (json_int_t)load->n_unsent);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} counts[] = {
+		{"sent", t->sent},
+		{"received", t->counts.received},
+		{"lost", t->due - t->counts.received},
+		{"gaps", t->flow.n_gaps},
+		{"duplicated", t->flow.n_duplicates},
+		{"reordered", t->flow.n_late},
+		{"strays", t->counts.strays},
+		{"foreign", t->counts.foreign + t->flow.n_bad},
+		{"misshapen", t->counts.misshapen},
+		{"corrupt", t->counts.corrupt},
+		{"unmarked", t->counts.unmarked},
+		{"skipped", t->counts.skipped},
+		{"unsent", load->n_unsent},
+		{"preempted", load->n_preempted},
+	};
+	json_t *object = json_object();
+	unsigned i;
+
+	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		json_object_set_new(object, counts[i].name, integer(counts[i].value));
+	return object;
 }
 
 static json_t *describe_rates(const struct load *load, const struct totals *t)

@@ -20,6 +20,7 @@ static int run_placement(const struct options *options)
 static int run_load(const struct options *options)
 {
 	struct load load;
+	unsigned i;
 	int ret;
 
 	if (options->core >= 0 && clock_pin(options->core) < 0) {
@@ -28,9 +29,14 @@ static int run_load(const struct options *options)
 	}
 	ret = load_open(&load, options);
 	if (ret == 0)
-		ret = load_run(&load);
+		ret = load_start(&load);
+	for (i = 0; i < options->n_slices && ret == 0; i++) {
+		ret = load_measure(&load);
+		if (ret == 0)
+			ret = report_write(&load);
+	}
 	if (ret == 0)
-		ret = report_write(&load);
+		ret = load_stop(&load);
 	load_close(&load);
 	return ret < 0;
 }

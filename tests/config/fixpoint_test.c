@@ -104,11 +104,60 @@ static void add_bridge(struct text *text, unsigned idx)
 		add(text, "l2cp = %s\n", ONE_OF("drop", "forward"));
 }
 
+/* Only for ports of the bridge "default", which is a switch. */
+static void add_rules(struct text *text)
+{
+	switch (dice(4)) {
+	case 0:
+		add(text, "vlan = %u\n", 1 + dice(4094));
+		break;
+	case 1:
+		add(text, "trunk = %s\n",
+		    ONE_OF("1-4094", "3", "10,12", "1,2,3,4094", "63-64,128"));
+		if (dice(2))
+			add(text, "native = %u\nnative-tagged = %s\n", 1 + dice(4094),
+			    ONE_OF("yes", "no"));
+		break;
+	case 2:
+		add(text, "tunnel = 5\npriority-tags = if-nonzero\n");
+		break;
+	}
+	if (dice(2))
+		add(text, "mac = %s\n",
+		    ONE_OF("52:54:00:00:00:01", "02:00:00:00:00:0F,52:54:00:00:00:01"));
+	if (dice(2))
+		add(text, "isolated = yes\nmax-macs = %u\nstorm = %u\n", 1 + dice(9), 1 + dice(9));
+}
+
+static void add_uplink(struct text *text, unsigned idx)
+{
+	if (dice(4) == 0) {
+		add(text, "type = ethdev\ndevice = %s:%02x.0\n", ONE_OF("00", "aB", "0001:02"),
+		    idx);
+		return;
+	}
+	add(text, "type = tap\n");
+	if (dice(2))
+		add(text, "ifname = tap%u\n", idx);
+	if (dice(2))
+		add(text, "address = %s\n",
+		    ONE_OF("10.1.2.3/8", "::ffff:1.2.3.4/1", "fe80::1/128", "1.2.3.4/32"));
+	if (dice(2))
+		add(text, "persist = %s\n", dice(2) ? "yes" : "no");
+	if (dice(2))
+		add(text, "owner = root\n");
+	add_rules(text);
+}
+
 static void add_port(struct text *text, unsigned idx, unsigned n_bridges)
 {
 	bool serves = dice(2);
 
 	add(text, "[port p%u]\n", idx);
+	if (dice(4) == 0) {
+		add_uplink(text, idx);
+		return;
+	}
 	if (n_bridges && dice(2))
 		add(text, "bridge = b%u\n", dice(n_bridges));
 	if (dice(2))
@@ -184,7 +233,16 @@ static bool same_port(const struct port_conf *a, const struct port_conf *b)
 	return strcmp(a->name, b->name) == 0 && a->bridge == b->bridge && a->type == b->type &&
 	       a->role == b->role && strcmp(a->socket, b->socket) == 0 &&
 	       a->n_queues == b->n_queues && a->mtu == b->mtu && a->socket_mode == b->socket_mode &&
-	       a->socket_owner == b->socket_owner && a->socket_group == b->socket_group;
+	       a->socket_owner == b->socket_owner && a->socket_group == b->socket_group &&
+	       strcmp(a->ifname, b->ifname) == 0 &&
+	       memcmp(&a->address, &b->address, sizeof(a->address)) == 0 && a->owner == b->owner &&
+	       a->persist == b->persist && strcmp(a->device, b->device) == 0 &&
+	       a->device_is_pci == b->device_is_pci && a->vlan == b->vlan &&
+	       memcmp(&a->trunk, &b->trunk, sizeof(a->trunk)) == 0 && a->native == b->native &&
+	       a->native_tagged == b->native_tagged && a->tunnel == b->tunnel &&
+	       a->priority_tags == b->priority_tags &&
+	       memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0 && a->isolated == b->isolated &&
+	       a->max_macs == b->max_macs && a->storm == b->storm;
 }
 
 static bool same_vm(const struct vm_conf *a, const struct vm_conf *b)

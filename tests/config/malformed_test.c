@@ -64,7 +64,11 @@ static void an_unknown_section_or_key_is_told_with_the_nearest_word(void)
 		 "t.ini:2: [port p] ageing: this key belongs into [bridge NAME]\n"},
 		{PORT "colour = red\n",
 		 "t.ini:2: [port p] colour: unknown key; known here are bridge, type, role, "
-		 "socket, queues, mtu, socket-mode, socket-owner, socket-group\n"},
+		 "socket, queues, mtu, socket-mode, socket-owner, socket-group, ifname, address, "
+		 "owner, persist, device, vlan, trunk, native, native-tagged, tunnel, "
+		 "priority-tags, mac, "
+		 "isolated, "
+		 "max-macs, storm\n"},
 		{"mtu = 1500\n" PORT,
 		 "t.ini:1: mtu: the key stands before any section; write [port NAME] above it\n"},
 		{"x = 1\n" PORT, "t.ini:1: x: the key stands before any section; write a section "
@@ -270,7 +274,7 @@ static void words_modes_and_ids_are_checked(void)
 		{PORT "[bridge b]\nmode = router\n", "t.ini:3: [bridge b] mode: \"router\" is not "
 						     "known; write one of switch, hub, wire\n"},
 		{PORT "type = vhost\n", "t.ini:2: [port p] type: \"vhost\" is not known; did you "
-					"mean \"vhost-user\"? (vhost-user)\n"},
+					"mean \"vhost-user\"? (vhost-user, tap, ethdev)\n"},
 		{PORT "[switch]\nhugepages = YES\n",
 		 "t.ini:3: [switch] hugepages: \"YES\" is not known; did you mean "
 		 "\"yes\"? (auto, yes, no)\n"},

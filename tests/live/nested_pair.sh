@@ -7,12 +7,12 @@ fault() {
     failed=1
 }
 
-# wait_for FILE WORD: up to 300 s.
+# wait_for FILE WORD: up to 900 s; a clock in here may run fast.
 wait_for() {
     tries=0
     while ! grep -q -- "$2" "$1" 2>/dev/null; do
         tries=$((tries + 1))
-        [ $tries -lt 300 ] || return 1
+        [ $tries -lt 900 ] || return 1
         sleep 1
     done
 }
@@ -38,7 +38,7 @@ kernel = /inner/vmlinuz
 initrd = /inner/initrd
 memory = 256M
 append = quiet ip=10.0.0.2 serve=5000000 wait
-stop-timeout = 120
+stop-timeout = 300
 stats = yes
 INI
 ringway run /tmp/lab.ini >/tmp/switch 2>&1 &

@@ -29,16 +29,16 @@ def expect_all_counted(pmd, switch):
         expect(not any(ports[name]["drops"].values()), f"drops: {counted}")
 
 
-def circulate(device, ring, queues, txpkts):
+def circulate(device, ring, queues, txpkts, bursts):
     """Lets frames go round between two ports until each has sent N_FRAMES."""
-    arguments = (f"--txd={ring}", f"--rxd={ring}", f"--rxq={queues}", f"--txq={queues}")
+    arguments = (f"--txd={ring}", f"--rxd={ring}", f"--rxq={queues}", f"--txq={queues}", "--txonly-multi-flow")
     port_lines = [f"queues = {queues}"] if queues > 1 else []
     with Switch(port_lines=port_lines) as switch, \
          Testpmd(switch, device=f",queue_size={ring},queues={queues}{device}", arguments=arguments) as pmd:
         begin = switch.ask("workers")["workers"][0]
         pmd.command_line("set fwd mac")
         pmd.command_line(f"set txpkts {txpkts}")
-        pmd.command_line("start tx_first 4")
+        pmd.command_line(f"start tx_first {bursts}")
         switch.wait_rx_frames(N_FRAMES)
         pmd.command_line("stop")
         pmd.drain()
@@ -54,9 +54,10 @@ def register(name, device):
     """One test a path: both frame sizes, and the shape of the rings that it shares with the next path."""
 
     def test():
-        circulate(device, 256, 1, 64)
-        circulate(device, 1024, 1, 1500)
-        circulate(device, 256, 4, 64)
+        circulate(device, 256, 1, 64, 4)
+        circulate(device, 1024, 1, 1500, 8)
+        # Wherever the flows go, no queue gets more than it has room for.
+        circulate(device, 256, 4, 64, 1)
 
     test.__name__ = f"frames_arrive_through_{name}_rings"
     live(test)

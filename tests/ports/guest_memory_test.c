@@ -1,9 +1,9 @@
 /* The one way from a guest's addresses to ours. */
 #include "ports/chain.h"
 #include "ports/guest_memory.h"
-#include "tests/ports/suite.h"
+#include "tests/ports/frames.h"
+#include "tests/suite.h"
 
-#include <CUnit/Basic.h>
 #include <string.h>
 
 /* Two regions that touch, a hole, and one at the very end of the address space. */
@@ -62,8 +62,8 @@ static void guest_memory_read_goes_over_borders_and_stops_at_holes(void)
 {
 	uint8_t got[200];
 
-	suite_bytes(low, sizeof(low), 1);
-	suite_bytes(high, sizeof(high), 2);
+	bytes_make(low, sizeof(low), 1);
+	bytes_make(high, sizeof(high), 2);
 	for (unsigned from = 0; from < 150; from++)
 		for (unsigned len = 0; len < 200; len++) {
 			bool whole = from + len <= 150;
@@ -99,13 +99,17 @@ static void chain_adds_a_segment_for_each_region(void)
 
 int main(void)
 {
-	static const struct suite_test tests[] = {
-		SUITE_TEST(guest_memory_finds_each_byte_of_each_region),
-		SUITE_TEST(guest_memory_gives_no_more_than_lies_in_one_piece),
-		SUITE_TEST(guest_memory_refuses_what_wraps),
-		SUITE_TEST(guest_memory_read_goes_over_borders_and_stops_at_holes),
-		SUITE_TEST(chain_adds_a_segment_for_each_region),
+	CU_TestInfo tests[] = {
+		{"guest_memory_finds_each_byte_of_each_region",
+		 guest_memory_finds_each_byte_of_each_region},
+		{"guest_memory_gives_no_more_than_lies_in_one_piece",
+		 guest_memory_gives_no_more_than_lies_in_one_piece},
+		{"guest_memory_refuses_what_wraps", guest_memory_refuses_what_wraps},
+		{"guest_memory_read_goes_over_borders_and_stops_at_holes",
+		 guest_memory_read_goes_over_borders_and_stops_at_holes},
+		{"chain_adds_a_segment_for_each_region", chain_adds_a_segment_for_each_region},
+		CU_TEST_INFO_NULL,
 	};
 
-	return SUITE_RUN("guest_memory", tests);
+	return suite_run("guest_memory", tests);
 }

@@ -1,8 +1,8 @@
 /* What a guest may say in a virtio_net_hdr, and what is left of it. */
 #include "ports/vnet.h"
-#include "tests/ports/suite.h"
+#include "tests/ports/frames.h"
+#include "tests/suite.h"
 
-#include <CUnit/Basic.h>
 #include <string.h>
 
 enum {
@@ -128,13 +128,17 @@ static void vnet_passes_on_only_what_it_understood(void)
 
 int main(void)
 {
-	static const struct suite_test tests[] = {
-		SUITE_TEST(vnet_clears_all_of_a_header_that_asks_for_nothing),
-		SUITE_TEST(vnet_wants_the_checksum_within_the_frame),
-		SUITE_TEST(vnet_knows_two_kinds_of_segmentation),
-		SUITE_TEST(vnet_refuses_segmentation_that_cannot_be),
-		SUITE_TEST(vnet_passes_on_only_what_it_understood),
+	CU_TestInfo tests[] = {
+		{"vnet_clears_all_of_a_header_that_asks_for_nothing",
+		 vnet_clears_all_of_a_header_that_asks_for_nothing},
+		{"vnet_wants_the_checksum_within_the_frame",
+		 vnet_wants_the_checksum_within_the_frame},
+		{"vnet_knows_two_kinds_of_segmentation", vnet_knows_two_kinds_of_segmentation},
+		{"vnet_refuses_segmentation_that_cannot_be",
+		 vnet_refuses_segmentation_that_cannot_be},
+		{"vnet_passes_on_only_what_it_understood", vnet_passes_on_only_what_it_understood},
+		CU_TEST_INFO_NULL,
 	};
 
-	return SUITE_RUN("vnet", tests);
+	return suite_run("vnet", tests);
 }

@@ -1,9 +1,9 @@
 /* When the guest is notified, and when it is asked to notify us: a notification too few hangs a
  * guest. */
+#include "tests/ports/frames.h"
 #include "tests/ports/guest.h"
-#include "tests/ports/suite.h"
+#include "tests/suite.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static unsigned complete(struct guest *guest, struct burst *burst, unsigned n)
 /* VQS-06 */
 static void vring_notifies_unless_the_guest_says_not_to(void)
 {
-	struct burst *burst = suite_burst();
+	struct burst *burst = burst_new();
 	struct guest guest;
 
 	guest_open(&guest, &(struct guest_conf){.features = MODERN, .size = 32});
@@ -62,7 +62,7 @@ static void vring_notifies_unless_the_guest_says_not_to(void)
 
 static void vring_does_not_notify_of_nothing(void)
 {
-	struct burst *burst = suite_burst();
+	struct burst *burst = burst_new();
 	struct guest guest;
 
 	guest_open(&guest, &(struct guest_conf){.features = MODERN, .size = 32});
@@ -81,7 +81,7 @@ static void vring_does_not_notify_of_nothing(void)
 static void vring_notifies_when_the_used_event_is_passed(void)
 {
 	static const uint16_t starts[] = {0, 1, 100, 32767, 32768, 65503, 65530, 65534, 65535};
-	struct burst *burst = suite_burst();
+	struct burst *burst = burst_new();
 
 	for (unsigned s = 0; s < sizeof(starts) / sizeof(starts[0]); s++)
 		for (unsigned n = 1; n <= BURST_MAX; n++)
@@ -104,7 +104,7 @@ static void vring_notifies_when_the_used_event_is_passed(void)
 /* A driver that asks for the next buffer, always, is told each time, three times around. */
 static void vring_never_forgets_a_driver_that_waits(void)
 {
-	struct burst *burst = suite_burst();
+	struct burst *burst = burst_new();
 	struct guest guest;
 	unsigned n_bad = 0;
 
@@ -125,7 +125,7 @@ static void vring_never_forgets_a_driver_that_waits(void)
 /* VQS-08, without EVENT_IDX */
 static void vring_asks_for_notifications_only_while_armed(void)
 {
-	struct burst *burst = suite_burst();
+	struct burst *burst = burst_new();
 	struct guest guest;
 
 	guest_open(&guest, &(struct guest_conf){.features = MODERN, .size = 32});
@@ -144,7 +144,7 @@ static void vring_asks_for_notifications_only_while_armed(void)
 static void vring_asks_for_the_next_buffer_by_its_index(void)
 {
 	static const uint16_t starts[] = {0, 17, 65530, 65535};
-	struct burst *burst = suite_burst();
+	struct burst *burst = burst_new();
 
 	for (unsigned s = 0; s < sizeof(starts) / sizeof(starts[0]); s++) {
 		struct guest guest;
@@ -170,7 +170,7 @@ static void vring_asks_for_the_next_buffer_by_its_index(void)
 /* A guest that polls has no descriptor; a full one must not block us. */
 static void vring_lives_with_any_call_descriptor(void)
 {
-	struct burst *burst = suite_burst();
+	struct burst *burst = burst_new();
 	struct guest guest;
 
 	guest_open(&guest, &(struct guest_conf){.features = MODERN, .size = 32});
@@ -190,7 +190,7 @@ static void vring_lives_with_any_call_descriptor(void)
 /* EVL-08: a guest that refills faster than we read gets a burst a call and no more. */
 static void vring_rx_takes_at_most_a_burst(void)
 {
-	struct burst *burst = suite_burst();
+	struct burst *burst = burst_new();
 	struct guest guest;
 
 	guest_open(&guest, &(struct guest_conf){.features = MODERN, .size = 256});
@@ -214,17 +214,24 @@ static void vring_init_refuses_sizes_that_no_ring_has(void)
 
 int main(void)
 {
-	static const struct suite_test tests[] = {
-		SUITE_TEST(vring_notifies_unless_the_guest_says_not_to),
-		SUITE_TEST(vring_does_not_notify_of_nothing),
-		SUITE_TEST(vring_notifies_when_the_used_event_is_passed),
-		SUITE_TEST(vring_never_forgets_a_driver_that_waits),
-		SUITE_TEST(vring_asks_for_notifications_only_while_armed),
-		SUITE_TEST(vring_asks_for_the_next_buffer_by_its_index),
-		SUITE_TEST(vring_lives_with_any_call_descriptor),
-		SUITE_TEST(vring_rx_takes_at_most_a_burst),
-		SUITE_TEST(vring_init_refuses_sizes_that_no_ring_has),
+	CU_TestInfo tests[] = {
+		{"vring_notifies_unless_the_guest_says_not_to",
+		 vring_notifies_unless_the_guest_says_not_to},
+		{"vring_does_not_notify_of_nothing", vring_does_not_notify_of_nothing},
+		{"vring_notifies_when_the_used_event_is_passed",
+		 vring_notifies_when_the_used_event_is_passed},
+		{"vring_never_forgets_a_driver_that_waits",
+		 vring_never_forgets_a_driver_that_waits},
+		{"vring_asks_for_notifications_only_while_armed",
+		 vring_asks_for_notifications_only_while_armed},
+		{"vring_asks_for_the_next_buffer_by_its_index",
+		 vring_asks_for_the_next_buffer_by_its_index},
+		{"vring_lives_with_any_call_descriptor", vring_lives_with_any_call_descriptor},
+		{"vring_rx_takes_at_most_a_burst", vring_rx_takes_at_most_a_burst},
+		{"vring_init_refuses_sizes_that_no_ring_has",
+		 vring_init_refuses_sizes_that_no_ring_has},
+		CU_TEST_INFO_NULL,
 	};
 
-	return SUITE_RUN("vring_event", tests);
+	return suite_run("vring_event", tests);
 }

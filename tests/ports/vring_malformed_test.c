@@ -1,10 +1,10 @@
 /* What a guest may do to its ring that no driver does: it loses its queue, and nothing else
  * happens. Under AddressSanitizer, and between pages that fault, a read or write too far stops the
  * test. */
+#include "tests/ports/frames.h"
 #include "tests/ports/guest.h"
-#include "tests/ports/suite.h"
+#include "tests/suite.h"
 
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,14 +52,14 @@ static unsigned transmit(struct vring *vr, enum drop_reason *why)
 	struct frame frame;
 	const struct frame *list[] = {&frame};
 
-	suite_frame(&frame, bytes, sizeof(bytes), segments, 1);
+	frame_make(&frame, bytes, sizeof(bytes), segments, 1);
 	return vring_tx(vr, list, 1, why);
 }
 
 /* The queue stops with the fault, nothing was written or given back, and nothing ever will be. */
 static void expect_fault(struct victim *v, bool write, enum vring_fault fault)
 {
-	struct burst *burst = suite_burst();
+	struct burst *burst = burst_new();
 	struct guest *guest = &v->guest;
 
 	guest_remember(guest);
@@ -264,7 +264,7 @@ static void vring_stops_at_one_descriptor_that_leaves_the_memory(void)
 	for (unsigned write = 0; write < 2; write++)
 		for (uint64_t gpa = END - 1200; gpa < END + 20; gpa += 7) {
 			struct victim v;
-			struct burst *burst = suite_burst();
+			struct burst *burst = burst_new();
 			enum drop_reason why;
 
 			open_victim(&v, write, false);
@@ -348,7 +348,7 @@ static void vring_rx_gives_what_came_before_a_bad_chain(void)
 {
 	for (unsigned n_good = 1; n_good < SIZE - 1; n_good++) {
 		struct guest guest;
-		struct burst *burst = suite_burst();
+		struct burst *burst = burst_new();
 		struct guest_piece bad = {.gpa = END, .len = 100};
 
 		guest_open(&guest, &(struct guest_conf){.features = MODERN, .size = SIZE});
@@ -379,7 +379,7 @@ static void vring_tx_delivers_what_came_before_a_bad_chain(void)
 		struct frame frame;
 		struct guest guest;
 
-		suite_frame(&frame, bytes, sizeof(bytes), &segment, 1);
+		frame_make(&frame, bytes, sizeof(bytes), &segment, 1);
 		guest_open(&guest, &(struct guest_conf){.features = MODERN, .size = SIZE});
 		for (unsigned i = 0; i < n_good; i++)
 			guest_post_one(&guest, 100, true);
@@ -427,20 +427,32 @@ static void vring_tx_into_the_ring_itself_hurts_only_the_ring(void)
 
 int main(void)
 {
-	static const struct suite_test tests[] = {
-		SUITE_TEST(vring_stops_when_the_available_index_jumps),
-		SUITE_TEST(vring_stops_at_an_index_past_its_table),
-		SUITE_TEST(vring_stops_at_a_chain_that_loops_or_is_too_long),
-		SUITE_TEST(vring_stops_at_a_descriptor_of_the_wrong_direction),
-		SUITE_TEST(vring_stops_at_an_address_outside_of_the_memory),
-		SUITE_TEST(vring_stops_at_one_descriptor_that_leaves_the_memory),
-		SUITE_TEST(vring_stops_at_a_table_where_none_may_be),
-		SUITE_TEST(vring_stops_at_a_table_of_no_whole_descriptors),
-		SUITE_TEST(vring_stops_at_a_table_outside_of_the_memory),
-		SUITE_TEST(vring_rx_gives_what_came_before_a_bad_chain),
-		SUITE_TEST(vring_tx_delivers_what_came_before_a_bad_chain),
-		SUITE_TEST(vring_tx_into_the_ring_itself_hurts_only_the_ring),
+	CU_TestInfo tests[] = {
+		{"vring_stops_when_the_available_index_jumps",
+		 vring_stops_when_the_available_index_jumps},
+		{"vring_stops_at_an_index_past_its_table", vring_stops_at_an_index_past_its_table},
+		{"vring_stops_at_a_chain_that_loops_or_is_too_long",
+		 vring_stops_at_a_chain_that_loops_or_is_too_long},
+		{"vring_stops_at_a_descriptor_of_the_wrong_direction",
+		 vring_stops_at_a_descriptor_of_the_wrong_direction},
+		{"vring_stops_at_an_address_outside_of_the_memory",
+		 vring_stops_at_an_address_outside_of_the_memory},
+		{"vring_stops_at_one_descriptor_that_leaves_the_memory",
+		 vring_stops_at_one_descriptor_that_leaves_the_memory},
+		{"vring_stops_at_a_table_where_none_may_be",
+		 vring_stops_at_a_table_where_none_may_be},
+		{"vring_stops_at_a_table_of_no_whole_descriptors",
+		 vring_stops_at_a_table_of_no_whole_descriptors},
+		{"vring_stops_at_a_table_outside_of_the_memory",
+		 vring_stops_at_a_table_outside_of_the_memory},
+		{"vring_rx_gives_what_came_before_a_bad_chain",
+		 vring_rx_gives_what_came_before_a_bad_chain},
+		{"vring_tx_delivers_what_came_before_a_bad_chain",
+		 vring_tx_delivers_what_came_before_a_bad_chain},
+		{"vring_tx_into_the_ring_itself_hurts_only_the_ring",
+		 vring_tx_into_the_ring_itself_hurts_only_the_ring},
+		CU_TEST_INFO_NULL,
 	};
 
-	return SUITE_RUN("vring_malformed", tests);
+	return suite_run("vring_malformed", tests);
 }

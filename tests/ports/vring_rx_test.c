@@ -1,9 +1,9 @@
 /* What comes out of a guest's transmit queue: every arrangement of descriptors that the
  * specification allows. */
+#include "tests/ports/frames.h"
 #include "tests/ports/guest.h"
-#include "tests/ports/suite.h"
+#include "tests/suite.h"
 
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +30,7 @@ static struct sender *sender_open(const struct guest_conf *conf)
 	if (!s)
 		exit(EXIT_FAILURE);
 	guest_open(&s->guest, conf);
-	s->burst = suite_burst();
+	s->burst = burst_new();
 	return s;
 }
 
@@ -50,7 +50,7 @@ static unsigned cut(struct sender *s, uint32_t len, const uint32_t *lens, unsign
 	uint64_t gpa = guest_take(&s->guest, total);
 
 	memset(s->sent, 0, HDR);
-	suite_bytes(s->sent + HDR, len, len + n);
+	bytes_make(s->sent + HDR, len, len + n);
 	guest_write(&s->guest, gpa, s->sent, total);
 	for (unsigned i = 0; i < n; i++) {
 		pieces[i] = (struct guest_piece){.gpa = gpa, .len = i + 1 < n ? lens[i] : total};
@@ -68,7 +68,7 @@ static void expect_frame(struct sender *s, uint32_t len)
 	burst_reset(s->burst);
 	CU_ASSERT_EQUAL(vring_rx(&s->guest.vr, s->burst), 1);
 	CU_ASSERT_EQUAL(s->burst->n, 1);
-	CU_ASSERT(suite_frame_is(&s->burst->frames[0], s->sent + HDR, len));
+	CU_ASSERT(frame_is(&s->burst->frames[0], s->sent + HDR, len));
 	CU_ASSERT_FALSE(guest_collect(&s->guest, &used));
 	vring_rx_release(&s->guest.vr);
 	CU_ASSERT(guest_collect(&s->guest, &used));
@@ -373,8 +373,7 @@ static void vring_rx_leaves_for_the_next_burst_what_the_arena_cannot_hold(void)
 			CU_ASSERT_EQUAL_FATAL(here, n == 4 ? 3 : 4);
 			CU_ASSERT_EQUAL(s->burst->n, here);
 			for (unsigned i = 0; i < here; i++)
-				CU_ASSERT(
-					suite_frame_is(&s->burst->frames[i], s->sent + HDR, 1600));
+				CU_ASSERT(frame_is(&s->burst->frames[i], s->sent + HDR, 1600));
 			vring_rx_release(&s->guest.vr);
 			n += here;
 		}
@@ -420,8 +419,7 @@ static void vring_rx_keeps_its_copy_when_the_guest_rewrites_its_buffer(void)
 			CU_ASSERT_EQUAL(vring_rx(&s->guest.vr, s->burst), 1);
 			for (uint32_t i = 0; i < FRAME_HEAD_LEN + HDR; i++)
 				guest_write(&s->guest, pieces[0].gpa + i, "\xff", 1);
-			CU_ASSERT(suite_frame_is(&s->burst->frames[0], s->sent + HDR,
-						 FRAME_HEAD_LEN));
+			CU_ASSERT(frame_is(&s->burst->frames[0], s->sent + HDR, FRAME_HEAD_LEN));
 			CU_ASSERT_EQUAL(s->burst->frames[0].vnet.flags, 0);
 			vring_rx_release(&s->guest.vr);
 		}
@@ -431,22 +429,33 @@ static void vring_rx_keeps_its_copy_when_the_guest_rewrites_its_buffer(void)
 
 int main(void)
 {
-	static const struct suite_test tests[] = {
-		SUITE_TEST(vring_rx_takes_a_header_cut_anywhere),
-		SUITE_TEST(vring_rx_takes_every_length_whole_or_in_two),
-		SUITE_TEST(vring_rx_takes_a_chain_as_long_as_the_queue),
-		SUITE_TEST(vring_rx_goes_on_where_indices_wrap),
-		SUITE_TEST(vring_rx_tolerates_empty_descriptors),
-		SUITE_TEST(vring_rx_follows_a_buffer_over_the_border_of_regions),
-		SUITE_TEST(vring_rx_takes_indirect_tables_wherever_they_lie),
-		SUITE_TEST(vring_rx_takes_direct_descriptors_before_a_table),
-		SUITE_TEST(vring_rx_takes_the_header_of_old_drivers),
-		SUITE_TEST(vring_rx_drops_what_is_no_frame),
-		SUITE_TEST(vring_rx_takes_the_longest_frame_and_drops_a_longer_one),
-		SUITE_TEST(vring_rx_leaves_for_the_next_burst_what_the_arena_cannot_hold),
-		SUITE_TEST(vring_rx_drops_a_frame_of_more_pieces_than_the_arena),
-		SUITE_TEST(vring_rx_keeps_its_copy_when_the_guest_rewrites_its_buffer),
+	CU_TestInfo tests[] = {
+		{"vring_rx_takes_a_header_cut_anywhere", vring_rx_takes_a_header_cut_anywhere},
+		{"vring_rx_takes_every_length_whole_or_in_two",
+		 vring_rx_takes_every_length_whole_or_in_two},
+		{"vring_rx_takes_a_chain_as_long_as_the_queue",
+		 vring_rx_takes_a_chain_as_long_as_the_queue},
+		{"vring_rx_goes_on_where_indices_wrap", vring_rx_goes_on_where_indices_wrap},
+		{"vring_rx_tolerates_empty_descriptors", vring_rx_tolerates_empty_descriptors},
+		{"vring_rx_follows_a_buffer_over_the_border_of_regions",
+		 vring_rx_follows_a_buffer_over_the_border_of_regions},
+		{"vring_rx_takes_indirect_tables_wherever_they_lie",
+		 vring_rx_takes_indirect_tables_wherever_they_lie},
+		{"vring_rx_takes_direct_descriptors_before_a_table",
+		 vring_rx_takes_direct_descriptors_before_a_table},
+		{"vring_rx_takes_the_header_of_old_drivers",
+		 vring_rx_takes_the_header_of_old_drivers},
+		{"vring_rx_drops_what_is_no_frame", vring_rx_drops_what_is_no_frame},
+		{"vring_rx_takes_the_longest_frame_and_drops_a_longer_one",
+		 vring_rx_takes_the_longest_frame_and_drops_a_longer_one},
+		{"vring_rx_leaves_for_the_next_burst_what_the_arena_cannot_hold",
+		 vring_rx_leaves_for_the_next_burst_what_the_arena_cannot_hold},
+		{"vring_rx_drops_a_frame_of_more_pieces_than_the_arena",
+		 vring_rx_drops_a_frame_of_more_pieces_than_the_arena},
+		{"vring_rx_keeps_its_copy_when_the_guest_rewrites_its_buffer",
+		 vring_rx_keeps_its_copy_when_the_guest_rewrites_its_buffer},
+		CU_TEST_INFO_NULL,
 	};
 
-	return SUITE_RUN("vring_rx", tests);
+	return suite_run("vring_rx", tests);
 }

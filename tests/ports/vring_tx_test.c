@@ -1,9 +1,9 @@
 /* What goes into a guest's receive queue: buffers of every size and arrangement, one or several a
  * frame. */
+#include "tests/ports/frames.h"
 #include "tests/ports/guest.h"
-#include "tests/ports/suite.h"
+#include "tests/suite.h"
 
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@ static struct receiver *receiver_open(const struct guest_conf *conf)
 		exit(EXIT_FAILURE);
 	guest_open(&r->guest, conf);
 	for (unsigned i = 0; i < BURST_MAX; i++) {
-		suite_bytes(r->bytes[i], sizeof(r->bytes[i]), i);
+		bytes_make(r->bytes[i], sizeof(r->bytes[i]), i);
 		r->list[i] = &r->frames[i];
 	}
 	return r;
@@ -50,7 +50,7 @@ static void receiver_close(struct receiver *r)
 
 static void make(struct receiver *r, unsigned i, uint32_t len)
 {
-	suite_frame(&r->frames[i], r->bytes[i], len, r->segments[i], 1 + len % 4);
+	frame_make(&r->frames[i], r->bytes[i], len, r->segments[i], 1 + len % 4);
 }
 
 static unsigned send(struct receiver *r, unsigned n, enum drop_reason *why)
@@ -231,8 +231,8 @@ static void vring_tx_merges_indirect_buffers(void)
 					   .pieces = pieces + i * N_PIECES,
 					   .n = N_PIECES,
 					   .table_gpa = guest_take(&r->guest, 16 * N_PIECES)});
-		suite_bytes(r->large, 65000, 99);
-		suite_frame(&r->frames[0], r->large, 65000, r->segments[0], 3);
+		bytes_make(r->large, 65000, 99);
+		frame_make(&r->frames[0], r->large, 65000, r->segments[0], 3);
 		CU_ASSERT_EQUAL(send(r, 1, &why), 1);
 		CU_ASSERT_EQUAL(r->guest.vr.fault, VRING_OK);
 		CU_ASSERT(arrived(r, 0, N_BUFS, pieces, N_BUFS * N_PIECES));
@@ -474,21 +474,31 @@ static void vring_tx_takes_a_head_of_any_length(void)
 
 int main(void)
 {
-	static const struct suite_test tests[] = {
-		SUITE_TEST(vring_tx_writes_header_and_frame_and_nothing_else),
-		SUITE_TEST(vring_tx_fills_a_buffer_cut_anywhere),
-		SUITE_TEST(vring_tx_follows_a_buffer_over_the_border_of_regions),
-		SUITE_TEST(vring_tx_spreads_a_frame_over_n_buffers),
-		SUITE_TEST(vring_tx_merges_indirect_buffers),
-		SUITE_TEST(vring_tx_waits_for_enough_buffers_and_uses_none_before),
-		SUITE_TEST(vring_tx_calls_too_big_what_a_full_ring_cannot_hold),
-		SUITE_TEST(vring_tx_refuses_one_frame_too_big_for_a_buffer_and_no_other),
-		SUITE_TEST(vring_tx_delivers_what_there_are_buffers_for),
-		SUITE_TEST(vring_tx_keeps_order_in_a_mixture_of_sizes),
-		SUITE_TEST(vring_tx_passes_offload_requests_on),
-		SUITE_TEST(vring_tx_writes_the_header_of_old_drivers),
-		SUITE_TEST(vring_tx_takes_a_head_of_any_length),
+	CU_TestInfo tests[] = {
+		{"vring_tx_writes_header_and_frame_and_nothing_else",
+		 vring_tx_writes_header_and_frame_and_nothing_else},
+		{"vring_tx_fills_a_buffer_cut_anywhere", vring_tx_fills_a_buffer_cut_anywhere},
+		{"vring_tx_follows_a_buffer_over_the_border_of_regions",
+		 vring_tx_follows_a_buffer_over_the_border_of_regions},
+		{"vring_tx_spreads_a_frame_over_n_buffers",
+		 vring_tx_spreads_a_frame_over_n_buffers},
+		{"vring_tx_merges_indirect_buffers", vring_tx_merges_indirect_buffers},
+		{"vring_tx_waits_for_enough_buffers_and_uses_none_before",
+		 vring_tx_waits_for_enough_buffers_and_uses_none_before},
+		{"vring_tx_calls_too_big_what_a_full_ring_cannot_hold",
+		 vring_tx_calls_too_big_what_a_full_ring_cannot_hold},
+		{"vring_tx_refuses_one_frame_too_big_for_a_buffer_and_no_other",
+		 vring_tx_refuses_one_frame_too_big_for_a_buffer_and_no_other},
+		{"vring_tx_delivers_what_there_are_buffers_for",
+		 vring_tx_delivers_what_there_are_buffers_for},
+		{"vring_tx_keeps_order_in_a_mixture_of_sizes",
+		 vring_tx_keeps_order_in_a_mixture_of_sizes},
+		{"vring_tx_passes_offload_requests_on", vring_tx_passes_offload_requests_on},
+		{"vring_tx_writes_the_header_of_old_drivers",
+		 vring_tx_writes_the_header_of_old_drivers},
+		{"vring_tx_takes_a_head_of_any_length", vring_tx_takes_a_head_of_any_length},
+		CU_TEST_INFO_NULL,
 	};
 
-	return SUITE_RUN("vring_tx", tests);
+	return suite_run("vring_tx", tests);
 }

@@ -59,7 +59,6 @@ static unsigned fake_tx(struct port *port, unsigned queue, const struct frame *c
 		*why = PORT_BUSY;
 		return 0;
 	}
-	(void)queue;
 	for (unsigned i = 0; i < n; i++) {
 		struct fake_frame *to = &fake->got[fake->n_got];
 		uint8_t *at = to->bytes;
@@ -68,10 +67,11 @@ static unsigned fake_tx(struct port *port, unsigned queue, const struct frame *c
 			*why = DROP_TOO_BIG;
 			return i;
 		}
-		if (fake->n_got == fake->room) {
+		if (fake->n_got == fake->room || (fake->full_queues >> queue & 1)) {
 			*why = fake->full_reason;
 			return i;
 		}
+		to->queue = queue;
 		to->len = frames[i]->len;
 		to->vnet = frames[i]->vnet;
 		to->needs = frames[i]->needs;
@@ -82,7 +82,7 @@ static unsigned fake_tx(struct port *port, unsigned queue, const struct frame *c
 			at += frames[i]->segments[s].len;
 		}
 		fake->n_got++;
-		fake->unpublished = true;
+		fake->unpublished |= 1u << queue;
 	}
 	return n;
 }
@@ -91,11 +91,10 @@ static unsigned fake_notify(struct port *port, unsigned queue)
 {
 	struct fake_port *fake = fake_of(port);
 
-	(void)queue;
 	fake->n_notify_calls++;
-	if (!fake->unpublished)
+	if (!(fake->unpublished >> queue & 1))
 		return 0;
-	fake->unpublished = false;
+	fake->unpublished &= ~(1u << queue);
 	fake->n_notified++;
 	return 1;
 }

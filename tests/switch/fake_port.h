@@ -14,6 +14,7 @@ struct fake_frame {
 	uint32_t len;
 	struct virtio_net_hdr vnet;
 	uint8_t needs;
+	unsigned queue; /* got: by this one */
 };
 
 struct fake_port {
@@ -31,13 +32,14 @@ struct fake_port {
 	unsigned n_got;
 	unsigned room; /* frames that it takes before it says full_reason */
 	enum drop_reason full_reason;
-	uint32_t refuse_len; /* a frame of this length is refused with DROP_TOO_BIG; 0: none */
+	unsigned full_queues; /* bits: these take nothing */
+	uint32_t refuse_len;  /* a frame of this length is refused with DROP_TOO_BIG; 0: none */
 	unsigned n_notified;
 	unsigned n_notify_calls;
 	unsigned n_tx_calls;
-	unsigned n_busy;  /* so many calls of tx find it busy */
-	bool says_work;	  /* when armed, though rx gives nothing */
-	bool unpublished; /* frames were sent since the last notify */
+	unsigned n_busy;      /* so many calls of tx find it busy */
+	bool says_work;	      /* when armed, though rx gives nothing */
+	unsigned unpublished; /* bits: queues that frames were sent to since their last notify */
 	unsigned n_armed, n_disarmed;
 	unsigned n_held; /* taken by rx, not released */
 };

@@ -229,6 +229,90 @@ static void a_busy_port_is_tried_again_and_loses_nothing(void)
 	rig_check_conservation_and_free(rig);
 }
 
+/* n_flows conversations in one burst, to a port that receives on four queues. */
+static void send_flows(struct rig *rig, unsigned n_flows)
+{
+	rig->fakes[1].base.n_tx_queues = 4;
+	for (uint8_t i = 0; i < BURST_MAX; i++) {
+		fake_port_send(&rig->fakes[0], 1, 0, 100, i);
+		/* UDP, of which the source port says which conversation it is. */
+		memcpy(rig->fakes[0].waiting[i + 1].bytes + 14,
+		       (uint8_t[24]){0x45, [9] = 17, [21] = (uint8_t)(i % n_flows)}, 24);
+	}
+}
+
+static void a_flow_stays_on_one_queue_and_many_use_them_all(void) /* MQ-01, MQ-04 */
+{
+	struct rig *rig = rig_new(BRIDGE_SWITCH);
+	unsigned queue_of[16];
+	uint8_t last_of[16] = {0};
+	unsigned used = 0;
+
+	teach(rig);
+	send_flows(rig, 16);
+	CU_ASSERT_EQUAL(sweep(rig), BURST_MAX);
+	CU_ASSERT_EQUAL_FATAL(rig->fakes[1].n_got, N_PORTS - 1 + BURST_MAX);
+	for (unsigned i = N_PORTS - 1; i < rig->fakes[1].n_got; i++) {
+		const struct fake_frame *got = &rig->fakes[1].got[i];
+		unsigned flow = got->bytes[14 + 21];
+		uint8_t seq = got->bytes[99];
+
+		if (seq < 16)
+			queue_of[flow] = got->queue;
+		CU_ASSERT_EQUAL(got->queue, queue_of[flow]);
+		CU_ASSERT(seq == 0 || seq > last_of[flow]);
+		last_of[flow] = seq;
+		used |= 1u << got->queue;
+	}
+	CU_ASSERT_EQUAL(used, 0xf);
+	CU_ASSERT_EQUAL(rig->fakes[1].n_notified, 4);
+	rig_check_conservation_and_free(rig);
+}
+
+static void a_full_queue_does_not_stop_the_others(void)
+{
+	struct rig *rig = rig_new(BRIDGE_SWITCH);
+	unsigned n_lost;
+
+	teach(rig);
+	send_flows(rig, 16);
+	rig->fakes[1].full_queues = 1 << 1;
+	CU_ASSERT_EQUAL(sweep(rig), BURST_MAX);
+	n_lost = N_PORTS - 1 + BURST_MAX - rig->fakes[1].n_got;
+	CU_ASSERT(n_lost > 0 && n_lost < BURST_MAX / 2);
+	CU_ASSERT_EQUAL(drops(rig, 1, DROP_TX_FULL), n_lost);
+	for (unsigned i = 0; i < rig->fakes[1].n_got; i++)
+		CU_ASSERT_NOT_EQUAL(rig->fakes[1].got[i].queue, 1);
+	rig_check_conservation_and_free(rig);
+}
+
+static void a_busy_queue_is_tried_again_and_keeps_its_order(void)
+{
+	for (unsigned n_busy = 1; n_busy < 6; n_busy++) {
+		struct rig *rig = rig_new(BRIDGE_SWITCH);
+		int last_of[16];
+
+		memset(last_of, 0xff, sizeof(last_of));
+		teach(rig);
+		send_flows(rig, 16);
+		rig->fakes[0].waiting[20].needs = FRAME_NEEDS_CSUM;
+		rig->fakes[0].waiting[20].vnet = (struct virtio_net_hdr){
+			.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 6};
+		rig->fakes[1].base.offloads = 0;
+		rig->fakes[1].n_busy = n_busy;
+		CU_ASSERT_EQUAL(sweep(rig), BURST_MAX);
+		CU_ASSERT_EQUAL(rig->fakes[1].n_got, N_PORTS - 1 + BURST_MAX);
+		for (unsigned i = N_PORTS - 1; i < rig->fakes[1].n_got; i++) {
+			const struct fake_frame *got = &rig->fakes[1].got[i];
+			unsigned flow = got->bytes[14 + 21];
+
+			CU_ASSERT(got->bytes[99] > last_of[flow]);
+			last_of[flow] = got->bytes[99];
+		}
+		rig_check_conservation_and_free(rig);
+	}
+}
+
 static void frames_to_a_broken_or_vanished_port_are_counted_there(void)
 {
 	static const enum drop_reason reasons[] = {DROP_LINK_DOWN, DROP_QUEUE_BROKEN, DROP_TX_FULL};
@@ -451,6 +535,11 @@ int main(void)
 		 one_frame_too_big_does_not_stop_the_others},
 		{"a_busy_port_is_tried_again_and_loses_nothing",
 		 a_busy_port_is_tried_again_and_loses_nothing},
+		{"a_flow_stays_on_one_queue_and_many_use_them_all",
+		 a_flow_stays_on_one_queue_and_many_use_them_all},
+		{"a_full_queue_does_not_stop_the_others", a_full_queue_does_not_stop_the_others},
+		{"a_busy_queue_is_tried_again_and_keeps_its_order",
+		 a_busy_queue_is_tried_again_and_keeps_its_order},
 		{"frames_to_a_broken_or_vanished_port_are_counted_there",
 		 frames_to_a_broken_or_vanished_port_are_counted_there},
 		{"what_a_source_refuses_is_charged_to_it", what_a_source_refuses_is_charged_to_it},

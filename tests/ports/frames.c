@@ -1,26 +1,9 @@
-#include "tests/ports/suite.h"
+#include "tests/ports/frames.h"
 
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
 
-int suite_run(const char *name, const struct suite_test *tests, size_t n_tests)
-{
-	CU_pSuite suite;
-	unsigned n_bad;
-
-	if (CU_initialize_registry() != CUE_SUCCESS || !(suite = CU_add_suite(name, NULL, NULL)))
-		return EXIT_FAILURE;
-	for (size_t i = 0; i < n_tests; i++)
-		if (!CU_add_test(suite, tests[i].name, tests[i].run))
-			return EXIT_FAILURE;
-	CU_basic_run_tests();
-	n_bad = CU_get_number_of_failures() + (CU_get_number_of_tests_run() == 0);
-	CU_cleanup_registry();
-	return n_bad ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
-struct burst *suite_burst(void)
+struct burst *burst_new(void)
 {
 	struct burst *burst = aligned_alloc(64, (sizeof(*burst) + 63) / 64 * 64);
 
@@ -30,14 +13,14 @@ struct burst *suite_burst(void)
 	return burst;
 }
 
-void suite_bytes(uint8_t *buf, uint32_t len, uint32_t seed)
+void bytes_make(uint8_t *buf, uint32_t len, uint32_t seed)
 {
 	for (uint32_t i = 0; i < len; i++)
 		buf[i] = (uint8_t)((seed * 2654435761u + i * 40503u) >> 8);
 }
 
-void suite_frame(struct frame *frame, uint8_t *buf, uint32_t len, struct segment *segments,
-		 unsigned n_segments)
+void frame_make(struct frame *frame, uint8_t *buf, uint32_t len, struct segment *segments,
+		unsigned n_segments)
 {
 	uint32_t at = len < FRAME_HEAD_LEN ? len : FRAME_HEAD_LEN;
 	uint32_t rest = len - at;
@@ -55,7 +38,7 @@ void suite_frame(struct frame *frame, uint8_t *buf, uint32_t len, struct segment
 	}
 }
 
-bool suite_frame_is(const struct frame *frame, const uint8_t *buf, uint32_t len)
+bool frame_is(const struct frame *frame, const uint8_t *buf, uint32_t len)
 {
 	uint32_t at = frame->head_len;
 
