@@ -7,6 +7,8 @@
 #ifndef RINGWAY_VMM_MACHINE_H
 #define RINGWAY_VMM_MACHINE_H
 
+#include <stdatomic.h>
+
 #include "vmm/console.h"
 #include "vmm/kvm_events.h"
 #include "vmm/net_link.h"
@@ -38,7 +40,8 @@ struct machine {
 	unsigned n_nets;
 	struct virtio_net *net;
 	struct net_link *link;
-	bool guest_ready; /* wrote to the ready port */
+	atomic_bool guest_ready; /* wrote to the ready port; set by a vCPU, read by the control
+				    thread */
 
 	int wake_fd;
 	int process_status_fd; /* /proc/self/status, for the statistics */

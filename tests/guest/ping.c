@@ -260,12 +260,13 @@ static void send_echo(struct state *s)
 	struct ether *e = (struct ether *)(void *)nic_transmit_buffer();
 	uint32_t icmp_len = ICMP_LEN + s->options->size;
 	uint32_t len = ETHER_LEN + IP_LEN + icmp_len;
-	uint8_t *payload = (uint8_t *)e + ETHER_LEN + IP_LEN + ICMP_LEN;
+	uint8_t *payload;
 
 	s->n_sent++;
 	s->answered = false;
 	if (!e)
 		return;
+	payload = (uint8_t *)e + ETHER_LEN + IP_LEN + ICMP_LEN;
 	copy(e->target, s->peer, 6);
 	copy(e->source, s->mac, 6);
 	e->type = TYPE_IP;

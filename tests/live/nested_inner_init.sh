@@ -31,13 +31,14 @@ if [ -n "$(word serve)" ]; then
     nc -l -p 5000 </tmp/file
 fi
 if [ -n "$(word fetch)" ]; then
-    # An input that never ends: at its end nc would close its side, and the other nc would leave in the middle.
-    mknod /tmp/idle p
+    # An input that never ends: at its end nc would hang up before it has everything.
+    mknod /tmp/silence p
     tries=0
     while [ $tries -lt 60 ] && [ ! -s /tmp/got ]; do
-        nc "$(word fetch)" 5000 <>/tmp/idle >/tmp/got || sleep 1
+        nc "$(word fetch)" 5000 <>/tmp/silence >/tmp/got || sleep 1
         tries=$((tries + 1))
     done
+    echo "INNER GOT $(wc -c </tmp/got) bytes"
     echo "INNER SUM $(sha256sum </tmp/got)"
     queues=$(find /sys/class/net/eth0/queues -name 'rx-*' | wc -l)
     echo "INNER QUEUES $queues"

@@ -72,6 +72,20 @@ every_refusal_says_what_to_do() {
     fi
 }
 
+acpi_tables_come_apart_without_a_complaint() {
+    mkdir "$work/acpi"
+    "$vmm" --cpus 3 --dry-run --dump-acpi "$work/acpi" </dev/null >"$work/out" || fault "--dump-acpi ends with $?"
+    local table
+    for table in XSDT FACP APIC DSDT; do
+        # No word but the summary's "0 Errors, 0 Warnings" may be there.
+        if ! (cd "$work/acpi" && iasl -d "$table.aml") >"$work/out" 2>&1 || grep -qE '(^|[^0-9])[1-9][0-9]* (Errors|Warnings)|Error |Warning ' "$work/out"; then
+            fault "iasl finds fault with $table"
+            cat "$work/out"
+        fi
+    done
+    grep -q "Local Apic ID : 02" "$work/acpi/APIC.dsl" || fault "the third CPU is not in the MADT"
+}
+
 signals_press_the_power_button_first() {
     # hang is deaf to the button: the first signal is not enough, the second is.
     "$vmm" --append action=hang --console "file:$work/hang" --stop-timeout 30 </dev/null 2>"$work/err" &
@@ -183,6 +197,7 @@ if [[ ! -e /dev/kvm ]]; then
 fi
 every_end_has_its_exit_code
 every_refusal_says_what_to_do
+acpi_tables_come_apart_without_a_complaint
 signals_press_the_power_button_first
 start_testpmd
 start_answerer

@@ -1,12 +1,14 @@
 #!/bin/bash
-# vgen_testpmd_test.sh VGEN - the front-end and vgen against dpdk-testpmd's vhost ports, a back-end that is not ours.
+# vgen_switch_test.sh BUILD SWITCH - the front-end and vgen against ringway, or against testpmd, a back-end not ours.
 #
-# testpmd passes every frame from one port to the other, so that with a window nothing may be lost, doubled, reordered
-# or altered, whatever the ring looks like. Needs dpdk-testpmd and jq, no root and no hugepages.
+# Both pass every frame from one port to the other, so that with a window nothing may be lost, doubled, reordered or
+# altered, whatever the ring looks like. Needs jq, for testpmd the package dpdk; no root and no hugepages.
 set -u
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-vgen=$1
+build=$1
+switch=$2
+vgen=$build/vgen
 # The next three are for compare_switches.sh.
 # shellcheck disable=SC2034
 core_switch=$(($(nproc) - 1))
@@ -18,8 +20,8 @@ dir=$(mktemp -d /tmp/vgen-testpmd.XXXXXX)
 # shellcheck source=SCRIPTDIR/compare_switches.sh disable=SC1091
 . "$here/compare_switches.sh"
 
-for tool in dpdk-testpmd jq; do
-	command -v $tool >/dev/null || {
+for tool in jq $([ "$switch" = ringway ] || echo dpdk-testpmd); do
+	command -v "$tool" >/dev/null || {
 		echo "not run: $tool is missing; install the packages dpdk and jq"
 		exit 77
 	}
@@ -27,7 +29,7 @@ done
 
 # shellcheck disable=SC2317
 cleanup() {
-	testpmd_stop
+	"${switch}_stop"
 	rm -rf "$dir"
 }
 
@@ -41,7 +43,7 @@ expect() { # NAME JQ-CONDITION VGEN-OPTIONS...
 	else
 		echo "FAILED: $name: not so: $condition"
 		jq -c 'del(.setup, .rx_bursts, .per_port)' "$dir/result"
-		tail -n 20 "$dir/testpmd.log"
+		tail -n 20 "$dir/$switch.log"
 		failed=1
 	fi
 }
@@ -51,9 +53,9 @@ whole='.sent > 0 and .received == .sent and ([.lost, .gaps, .duplicated, .reorde
 polls='.notifications == 0'
 trap cleanup EXIT
 
-testpmd_start 1 || {
-	echo "testpmd does not start:"
-	cat "$dir/testpmd.log"
+"${switch}_start" 1 || {
+	echo "$switch does not start:"
+	cat "$dir/$switch.log"
 	exit 1
 }
 expect "a split ring loses nothing and is not notified" "$whole and $polls" --window 512
