@@ -17,6 +17,7 @@
 #include "config/sockets.h"
 #include "config/suggest.h"
 #include "config/value.h"
+#include "config/vms.h"
 
 static bool is_kind(const struct entry *entry, const char *kind)
 {
@@ -227,6 +228,7 @@ int check_topology(struct entries *entries, int n_lines)
 	interfaces_check(entries);
 	roles_check(entries);
 	captures_check(entries);
+	vms_check(entries);
 	if (entries->topo->n_ports == 0 && !entries_may_miss(entries, port_section()))
 		complaints_add(entries->complaints, n_lines ? n_lines : 1, NULL,
 			       "there is no port; write at least one section [port NAME]");

@@ -2,14 +2,15 @@
 # guest-image.sh DIR - a stock Debian kernel and a user space of one busybox: DIR/vmlinuz, DIR/initramfs.
 #
 # The kernel is Debian's cloud kernel, downloaded as a package and unpacked, not installed. The guest takes its
-# address from the kernel's command line (guest_ip=10.0.0.1/24), says "guest is up", and gives a shell on its
-# serial console. What is there already is kept.
+# address from the kernel's command line (guest_ip=10.0.0.1/24), says "guest is up", pings once the address of
+# guest_ping=10.0.0.2 answers, and gives a shell on its serial console. The power button powers it off. What is
+# there already is kept.
 set -euo pipefail
 
 dir=${1:?usage: guest-image.sh DIR}
 metapackage=linux-image-cloud-amd64
 # In the order in which they have to be loaded.
-modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net"
+modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net button evdev"
 
 kernel_package() {
 	apt-cache depends "$metapackage" 2>/dev/null | awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ {print $2; exit}'
@@ -50,8 +51,21 @@ if [ -n "$guest_ip" ]; then
 	ip addr add "$guest_ip" dev eth0
 	ip link set eth0 up
 fi
+# The power button is an input device; a press is an event of 24 bytes.
+for device in /sys/class/input/event*; do
+	grep -q "Power Button" "$device/device/name" 2>/dev/null || continue
+	(head -c 24 "/dev/input/${device##*/}" >/dev/null && poweroff -f) &
+done
 stty -echo
 echo "guest is up"
+if [ -n "$guest_ping" ]; then
+	# The other one may still boot.
+	tries=0
+	while [ $tries -lt 60 ] && ! ping -c 1 -W 2 "$guest_ping" >/dev/null; do
+		tries=$((tries + 1))
+	done
+	ping -c 5 -W 10 "$guest_ping"
+fi
 PS1= exec setsid cttyhack sh
 INIT
 	chmod +x "$1"

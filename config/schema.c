@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "config/schema_vm.h"
 #include "config/topology.h"
 
 #define N_OF(array)	    (sizeof(array) / sizeof((array)[0]))
@@ -385,7 +386,8 @@ static const struct key_def capture_keys[] = {
 };
 
 static_assert(N_OF(switch_keys) <= SCHEMA_MAX_KEYS && N_OF(bridge_keys) <= SCHEMA_MAX_KEYS &&
-		      N_OF(port_keys) <= SCHEMA_MAX_KEYS && N_OF(capture_keys) <= SCHEMA_MAX_KEYS,
+		      N_OF(port_keys) <= SCHEMA_MAX_KEYS && N_OF(capture_keys) <= SCHEMA_MAX_KEYS &&
+		      (int)SCHEMA_VM_N_KEYS <= (int)SCHEMA_MAX_KEYS,
 	      "the loader notes the line of every key");
 
 const struct section_def schema_sections[] = {
@@ -417,6 +419,16 @@ const struct section_def schema_sections[] = {
 	 .line = offsetof(struct port_conf, line),
 	 .keys = port_keys,
 	 .n_keys = N_OF(port_keys)},
+	{.kind = "vm",
+	 .help = "a virtual machine that ringway run starts, watches and stops",
+	 .named = true,
+	 .max = TOPOLOGY_MAX_VMS,
+	 .items = offsetof(struct topology, vms),
+	 .n_items = offsetof(struct topology, n_vms),
+	 .item_size = sizeof(struct vm_conf),
+	 .line = offsetof(struct vm_conf, line),
+	 .keys = schema_vm_keys,
+	 .n_keys = SCHEMA_VM_N_KEYS},
 	{.kind = "capture",
 	 .help = "writes frames of ports into a file",
 	 .named = true,

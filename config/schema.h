@@ -39,6 +39,11 @@ enum value_type {
 	VALUE_FILTER,  /* pcap-filter(7) */
 	VALUE_FILE,    /* path of at most max bytes, or - */
 	VALUE_SIZE,    /* bytes, min..max, as 64K, 10M, 2G or a plain number */
+	VALUE_VM_PORTS, /* names of ports with commas between */
+	VALUE_INPUT, /* path of a file that is read, at most max bytes; a relative one starts at the
+			INI file */
+	VALUE_TEXT,  /* any text that is shorter than size */
+	VALUE_MEMORY, /* min..max MiB, as 512M or 2G */
 	VALUE_TYPE_N,
 };
 

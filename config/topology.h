@@ -1,4 +1,4 @@
-/* topology.h - what one INI file says, as plain structs: the switch, its bridges, ports and
+/* topology.h - what one INI file says, as plain structs: the switch, its bridges, ports, VMs and
  * captures.
  *
  * Threads:   none of its own; a topology is written by topology_load() and read-only afterwards.
@@ -14,11 +14,14 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "config/vm_conf.h"
+
 enum {
 	TOPOLOGY_NAME_LEN = 32,	 /* bytes of a name with its NUL */
 	TOPOLOGY_PATH_LEN = 108, /* bytes of a socket path with its NUL: sun_path of unix(7) */
 	TOPOLOGY_MAX_PORTS = 256,
 	TOPOLOGY_MAX_BRIDGES = 256,
+	TOPOLOGY_MAX_VMS = 64,
 	TOPOLOGY_MAX_CORES = 128,
 	TOPOLOGY_MAX_QUEUES = 8,   /* queue pairs of a port */
 	TOPOLOGY_DEVICE_LEN = 256, /* bytes of a device with its NUL */
@@ -145,6 +148,8 @@ struct topology {
 	unsigned n_ports;
 	struct capture_conf *captures;
 	unsigned n_captures;
+	struct vm_conf *vms;
+	unsigned n_vms;
 };
 
 /* Called once for each mistake, in the order of the file, with the whole line "FILE:LINE: [section]

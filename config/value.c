@@ -16,6 +16,7 @@
 #include "config/suggest.h"
 #include "config/topology.h"
 #include "config/vlans.h"
+#include "config/vm_value.h"
 
 #define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -342,6 +343,10 @@ static const struct {
 	[VALUE_FILTER] = {capture_value_parse_filter, print_text},
 	[VALUE_FILE] = {parse_path, print_text},
 	[VALUE_SIZE] = {capture_value_parse_size, capture_value_print_size},
+	[VALUE_VM_PORTS] = {vm_value_parse_ports, print_text},
+	[VALUE_INPUT] = {parse_path, print_text},
+	[VALUE_TEXT] = {vm_value_parse_text, print_text},
+	[VALUE_MEMORY] = {vm_value_parse_memory, vm_value_print_memory},
 };
 _Static_assert(sizeof(types) / sizeof(types[0]) == VALUE_TYPE_N, "every type has its functions");
 
@@ -444,6 +449,20 @@ void value_describe(const struct key_def *key, FILE *out)
 		fputs("..", out);
 		capture_value_print_size(key, &key->max, out);
 		fputs(" bytes, as in 64K, 10M, 2G", out);
+		break;
+	case VALUE_VM_PORTS:
+		fprintf(out, "NAME, NAME, ... of [port NAME]s, at most %d", VM_CONF_MAX_PORTS);
+		break;
+	case VALUE_INPUT:
+		fputs("PATH of a file", out);
+		break;
+	case VALUE_TEXT:
+		fprintf(out, "text of at most %zu bytes", key->size - 1);
+		break;
+	case VALUE_MEMORY:
+		vm_value_print_memory(key, &(uint32_t){key->min}, out);
+		fputs("..", out);
+		vm_value_print_memory(key, &(uint32_t){key->max}, out);
 		break;
 	case VALUE_TYPE_N:
 		break;

@@ -14,6 +14,7 @@ enum exit_code {
 /* argv[0] is the command's name. */
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_console(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_capture(int argc, char **argv);
 

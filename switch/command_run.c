@@ -10,6 +10,7 @@
 #include "switch/plane.h"
 #include "switch/report.h"
 #include "switch/run_dir.h"
+#include "switch/supervisor.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -36,6 +37,7 @@ static void print_error(void *ctx, const char *line)
 /* What runs, as the control socket's requests find it. */
 struct running {
 	struct plane *plane;
+	struct supervisor *vms;
 	struct captures *captures;
 	struct control *control;
 };
@@ -57,6 +59,8 @@ static json_t *answer(void *ctx, struct control_request *request)
 {
 	struct running *running = ctx;
 
+	if (strcmp(request->line, "show vms") == 0)
+		return supervisor_report(running->vms);
 	if (strcmp(request->line, "show captures") == 0)
 		return captures_report(running->captures);
 	if (strncmp(request->line, "show ", 5) == 0)
@@ -147,74 +151,98 @@ static int open_ticks(void)
 	return fd;
 }
 
+/* Whether the switch may end: its VMs go first, and frames flow until they have gone. */
+static bool heed_signals(const struct running *running, int signal_fd, bool stopping)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		log_event(LOG_INFO, "switch %s: %s", plane_topology(running->plane)->sw.name,
+			  strsignal((int)info.ssi_signo));
+		supervisor_stop(running->vms);
+		stopping = true;
+	}
+	return stopping;
+}
+
 static void serve(struct running *running, int signal_fd, int tick_fd)
 {
-	struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
-			       {.fd = tick_fd, .events = POLLIN},
-			       {.fd = control_fd(running->control), .events = POLLIN},
-			       {.events = POLLIN}};
-	struct signalfd_siginfo info;
+	enum { SIGNALS, TICKS, CONTROL, VMS, CAPTURES, N };
+	struct pollfd fds[N] = {[SIGNALS] = {.fd = signal_fd, .events = POLLIN},
+				[TICKS] = {.fd = tick_fd, .events = POLLIN},
+				[CONTROL] = {.fd = control_fd(running->control), .events = POLLIN},
+				[VMS] = {.fd = supervisor_fd(running->vms), .events = POLLIN},
+				[CAPTURES] = {.events = POLLIN}};
+	bool stopping = false;
 	uint64_t ticks;
 
-	for (;;) {
-		fds[3].fd = captures_fd(running->captures);
-		if (poll(fds, 4, -1) < 0 && errno != EINTR)
+	while (!stopping || supervisor_n_alive(running->vms)) {
+		fds[CAPTURES].fd = captures_fd(running->captures);
+		if (poll(fds, N, -1) < 0 && errno != EINTR)
 			return;
-		if (read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
-			log_event(LOG_INFO, "switch %s: %s",
-				  plane_topology(running->plane)->sw.name,
-				  strsignal((int)info.ssi_signo));
-			return;
-		}
-		if (read(tick_fd, &ticks, sizeof(ticks)) == sizeof(ticks))
+		stopping = heed_signals(running, signal_fd, stopping);
+		if (read(tick_fd, &ticks, sizeof(ticks)) == sizeof(ticks)) {
 			plane_housekeep(running->plane);
+			supervisor_tick(running->vms);
+		}
+		supervisor_serve(running->vms);
 		control_serve(running->control);
 		captures_serve(running->captures);
 	}
 }
 
-static int run_plane(struct plane *plane, bool force, int signal_fd)
+static int run_plane(struct running *running, bool force, int signal_fd)
 {
-	const struct switch_conf *conf = &plane_topology(plane)->sw;
+	const struct switch_conf *conf = &plane_topology(running->plane)->sw;
 	char path[sizeof(conf->run_dir) + sizeof("/control.sock")];
-	struct running running = {.plane = plane};
 	const struct control_handler handler = {
-		.ctx = &running, .answer = answer, .gone = client_gone};
+		.ctx = running, .answer = answer, .gone = client_gone};
 	int tick_fd = open_ticks();
 	int ret;
 
 	snprintf(path, sizeof(path), "%s/control.sock", conf->run_dir);
-	running.control = control_open(path, &handler);
-	ret = running.control ? start_captures(&running, force) : -errno;
+	running->control = control_open(path, &handler);
+	ret = running->control ? start_captures(running, force) : -errno;
 	if (ret == 0)
-		ret = plane_start(plane);
+		ret = plane_start(running->plane);
 	if (ret == 0) {
 		fprintf(stderr, "ready\n");
-		serve(&running, signal_fd, tick_fd);
-		plane_stop(plane);
+		supervisor_start(running->vms);
+		serve(running, signal_fd, tick_fd);
+		plane_stop(running->plane);
 	}
-	captures_free(running.captures);
-	control_close(running.control);
+	captures_free(running->captures);
+	control_close(running->control);
 	if (tick_fd >= 0)
 		close(tick_fd);
 	return ret;
 }
 
+static int run_eal(const struct topology *topo, struct supervisor *vms, bool force, int signal_fd)
+{
+	struct running running = {.vms = vms};
+	int ret = eal_start(topo);
+
+	if (ret < 0)
+		return ret;
+	running.plane = plane_new(topo, openers, rte_get_tsc_hz());
+	ret = running.plane ? run_plane(&running, force, signal_fd) : -errno;
+	plane_free(running.plane);
+	eal_stop();
+	return ret;
+}
+
 static int run(const struct topology *topo, bool force, int signal_fd)
 {
-	struct plane *plane;
 	int lock = run_dir_claim(topo->sw.run_dir);
+	struct supervisor *vms;
 	int ret;
 
 	if (lock < 0)
 		return lock;
-	ret = eal_start(topo);
-	if (ret == 0) {
-		plane = plane_new(topo, openers, rte_get_tsc_hz());
-		ret = plane ? run_plane(plane, force, signal_fd) : -errno;
-		plane_free(plane);
-		eal_stop();
-	}
+	vms = supervisor_new(topo);
+	ret = vms ? run_eal(topo, vms, force, signal_fd) : -errno;
+	supervisor_free(vms);
 	run_dir_release(topo->sw.run_dir, lock);
 	return ret;
 }

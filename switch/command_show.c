@@ -102,6 +102,34 @@ static void print_captures(const json_t *list)
 	}
 }
 
+static void print_vms(const json_t *list)
+{
+	const json_t *vm, *port;
+	size_t i, p;
+
+	printf("%-16s %-4s %-9s %8s %8s %8s  %-24s %s\n", "VM", "BY", "STATE", "PID", "UPTIME",
+	       "RESTARTS", "PORTS", "LAST END");
+	json_array_foreach (list, i, vm) {
+		bool alive = json_is_integer(json_object_get(vm, "pid"));
+		char ports[256] = "-", pid[16] = "-", uptime[24] = "-";
+		size_t len = 0;
+
+		json_array_foreach (json_object_get(vm, "ports"), p, port)
+			if (len < sizeof(ports))
+				len += (size_t)snprintf(ports + len, sizeof(ports) - len, "%s%s",
+							p ? "," : "", json_string_value(port));
+		if (alive) {
+			snprintf(pid, sizeof(pid), "%lld", (long long)number(vm, "pid"));
+			snprintf(uptime, sizeof(uptime), "%lld s",
+				 (long long)number(vm, "uptime_s"));
+		}
+		printf("%-16s %-4s %-9s %8s %8s %8lld  %-24s %s\n", text(vm, "name"),
+		       text(vm, "hypervisor"), text(vm, "state"), pid, uptime,
+		       (long long)number(vm, "restarts"), ports,
+		       text(vm, "end") ? text(vm, "end") : "-");
+	}
+}
+
 static void print_lines(const json_t *list)
 {
 	const json_t *line;
@@ -117,8 +145,8 @@ static const struct {
 	const char *key;
 	void (*print)(const json_t *list);
 } printers[] = {
-	{"ports", print_ports},	      {"fdb", print_fdb},    {"workers", print_workers},
-	{"captures", print_captures}, {"qemu", print_lines},
+	{"ports", print_ports},	      {"fdb", print_fdb}, {"workers", print_workers},
+	{"captures", print_captures}, {"vms", print_vms}, {"qemu", print_lines},
 };
 
 static int print_answer(const json_t *answer, bool as_json)
@@ -141,13 +169,14 @@ static int print_answer(const json_t *answer, bool as_json)
 }
 
 static const char usage[] =
-	"usage: ringway show ports|fdb|workers|captures [--json] [-s NAME|SOCKET]\n"
+	"usage: ringway show ports|fdb|workers|vms|captures [--json] [-s NAME|SOCKET]\n"
 	"       ringway show qemu PORT [-s NAME|SOCKET]\n"
 	"\n"
 	"  ports    frames, notifications and drops by reason of every port\n"
 	"  fdb      which MAC address lives behind which port\n"
 	"  workers  what the polling threads do: bursts, cycles a frame, sleeps\n"
 	"  captures what is being captured: frames seen, captured and missed\n"
+	"  vms      the virtual machines: state, process, restarts, how they ended\n"
 	"  qemu     the arguments that wire a QEMU guest to a port, ready to paste\n"
 	"\n"
 	"  --json   print the answer as JSON\n"

@@ -1,14 +1,15 @@
-/* find_switch.h - which running switch a command is meant for.
+/* find_switch.h - which running switch a command means.
  *
  * Threads:   the main thread.
- * Failure:   -1 after a line on standard error that says what to do. */
+ * Ownership: writes into the caller's buffer.
+ * Failure:   -1, after a line that says how to name one. */
 #ifndef SWITCH_FIND_SWITCH_H
 #define SWITCH_FIND_SWITCH_H
 
 #include <limits.h>
 
-/* The control socket that -s NAME or -s SOCKET means; NULL: that of the one switch that there is.
- */
+/* The control socket that -s NAME or -s SOCKET means; without -s (NULL) that of the one switch that
+ * there is. */
 int find_switch(const char *which, char path[PATH_MAX]);
 
 #endif

@@ -11,12 +11,20 @@ static const char usage[] =
 	"out\n"
 	"       ringway show WHAT           look into a running switch; see ringway show --help\n"
 	"       ringway capture ['filter']  see frames; see ringway capture --help\n"
+	"       ringway console VM          what a virtual machine says; see ringway console "
+	"--help\n"
 	"       ringway --help | --version\n"
 	"\n"
 	"FILE is an INI file. This one connects two virtual machines:\n"
 	"\n"
 	"  [port guest0]\n"
 	"  [port guest1]\n"
+	"\n"
+	"It boots them as well when each has a section such as\n"
+	"\n"
+	"  [vm left]\n"
+	"  ports = guest0\n"
+	"  kernel = /boot/vmlinuz\n"
 	"\n"
 	"`ringway run` prints `ready` when all sockets listen; `ringway show qemu guest0` then "
 	"prints\n"
@@ -28,10 +36,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"run", command_run},
-	{"check", command_check},
-	{"show", command_show},
-	{"capture", command_capture},
+	{"run", command_run},	      {"check", command_check},	    {"show", command_show},
+	{"capture", command_capture}, {"console", command_console},
 };
 
 int main(int argc, char **argv)

@@ -1,8 +1,11 @@
 #include "switch/report.h"
+#include "switch/vm_argv.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+enum { QEMU_MIB = 512 };
 
 static const char *const counter_names[PORT_COUNTER_N] = {
 	[COUNT_RX_FRAMES] = "rx_frames",
@@ -120,46 +123,17 @@ static json_t *report_fdb(struct plane *plane, const char *argument)
 	return json_pack("{s:o}", "fdb", walk.list);
 }
 
-/* A locally administered address that is the same whenever this port of this switch is asked for
- * (FNV-1a). */
-static void mac_of(const struct topology *topo, const struct port_conf *conf, char mac[18])
-{
-	const char *const texts[] = {topo->sw.name, "/", conf->name};
-	uint32_t hash = 2166136261u;
-
-	for (unsigned i = 0; i < 3; i++)
-		for (const char *c = texts[i]; *c; c++)
-			hash = (hash ^ (uint8_t)*c) * 16777619u;
-	snprintf(mac, 18, "52:54:00:%02x:%02x:%02x", hash >> 16 & 0xff, hash >> 8 & 0xff,
-		 hash & 0xff);
-}
-
+/* An option and its value are a line. */
 static json_t *qemu_arguments(const struct topology *topo, const struct port_conf *conf)
 {
-	char mac[18], queues[32] = "", device_queues[48] = "", mtu[32] = "";
+	struct vm_argv argv = {.n = 0};
 	json_t *list = json_array();
 
-	mac_of(topo, conf, mac);
-	if (conf->n_queues > 1) {
-		snprintf(queues, sizeof(queues), ",queues=%u", conf->n_queues);
-		snprintf(device_queues, sizeof(device_queues), ",mq=on,vectors=%u",
-			 2u * conf->n_queues + 2);
-	}
-	if (conf->mtu)
-		snprintf(mtu, sizeof(mtu), ",host_mtu=%u", conf->mtu);
-	json_array_append_new(list, json_string("-m 512M"));
-	json_array_append_new(
-		list, json_string("-object memory-backend-memfd,id=mem,size=512M,share=on"));
-	json_array_append_new(list, json_string("-machine memory-backend=mem"));
-	json_array_append_new(
-		list, json_sprintf("-chardev socket,id=chr-%s,path=%s,%s", conf->name, conf->socket,
-				   conf->role == ROLE_SERVER ? "reconnect=1" : "server=on"));
-	json_array_append_new(list, json_sprintf("-netdev vhost-user,id=net-%s,chardev=chr-%s%s",
-						 conf->name, conf->name, queues));
-	json_array_append_new(
-		list, json_sprintf("-device virtio-net-pci,netdev=net-%s,mac=%s,rx_queue_size=1024,"
-				   "tx_queue_size=1024%s%s",
-				   conf->name, mac, device_queues, mtu));
+	vm_argv_qemu_memory(&argv, QEMU_MIB);
+	vm_argv_qemu_nic(&argv, topo, conf, false);
+	for (unsigned i = 0; i + 1 < argv.n; i += 2)
+		json_array_append_new(list, json_sprintf("%s %s", argv.word[i], argv.word[i + 1]));
+	vm_argv_fini(&argv);
 	return list;
 }
 
@@ -203,6 +177,7 @@ json_t *report(struct plane *plane, const char *words)
 	return json_pack(
 		"{s:o}", "error",
 		json_sprintf(
-			"\"%.*s\" cannot be shown: ports, fdb, workers, captures and qemu PORT can",
+			"\"%.*s\" cannot be shown: ports, fdb, workers, vms, captures and qemu "
+			"PORT can",
 			(int)len, words));
 }

@@ -201,6 +201,7 @@ static void every_example_loads(void)
 {
 	load_example("two-guests.ini", 2, 1);
 	load_example("lab.ini", 7, 3);
+	load_example("two-vms.ini", 2, 1);
 }
 
 #define TEST(function)                                                                             \

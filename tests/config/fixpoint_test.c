@@ -176,6 +176,33 @@ static void add_port(struct text *text, unsigned idx, unsigned n_bridges)
 		add(text, "socket-group = %s\n", ONE_OF("root", "0", "65534", "4294967294"));
 }
 
+static void add_vm(struct text *text, unsigned idx, unsigned port)
+{
+	bool kernel = dice(2);
+
+	add(text, "[vm v%u]\n", idx);
+	if (dice(2))
+		add(text, "ports = p%u\n", port);
+	if (kernel)
+		add(text, "kernel = %s\n", ONE_OF("/bin/sh", "/bin/../bin/sh"));
+	if (kernel && dice(2))
+		add(text, "initrd = /etc/passwd\n");
+	if (dice(2))
+		add(text, "append = %s\n", ONE_OF("quiet", "a=b  c=\"d e\"", "\xc3\xa4;#"));
+	if (dice(2))
+		add(text, "memory = %u%s\n", 96 + dice(900), ONE_OF("M", "G"));
+	if (dice(2))
+		add(text, "cpus = %u\n", 1 + dice(64));
+	if (dice(2))
+		add(text, "console = %s\n", ONE_OF("file", "pty", "none"));
+	if (dice(2))
+		add(text, "hypervisor = %s\n", kernel ? ONE_OF("auto", "kvm", "qemu") : "kvm");
+	if (dice(2))
+		add(text, "restart = %s\n", ONE_OF("no", "on-failure"));
+	if (dice(2))
+		add(text, "stop-timeout = %u\n", 1 + dice(3600));
+}
+
 static void make_file(struct text *text)
 {
 	unsigned n_bridges = dice(4), n_ports = 1 + dice(6), bridge = 0, port = 0;
@@ -191,6 +218,8 @@ static void make_file(struct text *text)
 		if (dice(4) == 0)
 			add(text, "\n; comment = [x]\n");
 	}
+	for (unsigned vm = 0; vm < n_ports && dice(2); vm++)
+		add_vm(text, vm, n_ports - 1 - vm);
 }
 
 static bool same_bridge(const struct bridge_conf *a, const struct bridge_conf *b)
@@ -216,20 +245,33 @@ static bool same_port(const struct port_conf *a, const struct port_conf *b)
 	       a->max_macs == b->max_macs && a->storm == b->storm;
 }
 
+static bool same_vm(const struct vm_conf *a, const struct vm_conf *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->ports, b->ports) == 0 &&
+	       a->n_ports == b->n_ports && memcmp(a->port, b->port, sizeof(a->port)) == 0 &&
+	       strcmp(a->kernel, b->kernel) == 0 && strcmp(a->initrd, b->initrd) == 0 &&
+	       strcmp(a->append, b->append) == 0 && a->memory_mib == b->memory_mib &&
+	       a->n_cpus == b->n_cpus && a->console == b->console &&
+	       a->hypervisor == b->hypervisor && a->restart == b->restart &&
+	       a->stop_timeout_s == b->stop_timeout_s && a->stats == b->stats;
+}
+
 /* Everything but the lines. */
 static bool same_topology(const struct topology *a, const struct topology *b)
 {
-	bool same = strcmp(a->sw.name, b->sw.name) == 0 &&
-		    strcmp(a->sw.run_dir, b->sw.run_dir) == 0 &&
-		    a->sw.n_workers == b->sw.n_workers && a->sw.pinned == b->sw.pinned &&
-		    memcmp(a->sw.cores, b->sw.cores, sizeof(a->sw.cores)) == 0 &&
-		    a->sw.idle == b->sw.idle && a->sw.hugepages == b->sw.hugepages &&
-		    a->n_bridges == b->n_bridges && a->n_ports == b->n_ports;
+	bool same =
+		strcmp(a->sw.name, b->sw.name) == 0 && strcmp(a->sw.run_dir, b->sw.run_dir) == 0 &&
+		a->sw.n_workers == b->sw.n_workers && a->sw.pinned == b->sw.pinned &&
+		memcmp(a->sw.cores, b->sw.cores, sizeof(a->sw.cores)) == 0 &&
+		a->sw.idle == b->sw.idle && a->sw.hugepages == b->sw.hugepages &&
+		a->n_bridges == b->n_bridges && a->n_ports == b->n_ports && a->n_vms == b->n_vms;
 
 	for (unsigned i = 0; same && i < a->n_bridges; i++)
 		same = same_bridge(&a->bridges[i], &b->bridges[i]);
 	for (unsigned i = 0; same && i < a->n_ports; i++)
 		same = same_port(&a->ports[i], &b->ports[i]);
+	for (unsigned i = 0; same && i < a->n_vms; i++)
+		same = same_vm(&a->vms[i], &b->vms[i]);
 	return same;
 }
 

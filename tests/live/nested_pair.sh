@@ -1,6 +1,6 @@
 #!/bin/sh
-# Scenario: two stock kernels, one with two CPUs and two pairs of queues, on one switch: ping, 5 MB over TCP with equal
-# checksums, one ends by its power button, the other by itself.
+# Scenario: one file is the whole lab. `ringway run` boots two stock kernels, one with two CPUs and two pairs of queues:
+# ping, 5 MB over TCP with equal checksums; one powers off by itself, the other by its power button when the switch ends.
 failed=0
 fault() {
     echo "nested_pair: FAILED: $*"
@@ -17,30 +17,50 @@ wait_for() {
     done
 }
 
-printf '[switch]\nname = nested\nrun-dir = /run/lab\n[port a]\nqueues = 2\n[port b]\n' >/tmp/lab.ini
+cat >/tmp/lab.ini <<INI
+[switch]
+name = nested
+run-dir = /run/lab
+[port a]
+queues = 2
+[port b]
+[vm a]
+ports = a
+kernel = /inner/vmlinuz
+initrd = /inner/initrd
+memory = 256M
+cpus = 2
+append = quiet ip=10.0.0.1 ping=10.0.0.2 fetch=10.0.0.2
+stats = yes
+[vm b]
+ports = b
+kernel = /inner/vmlinuz
+initrd = /inner/initrd
+memory = 256M
+append = quiet ip=10.0.0.2 serve=5000000 wait
+stop-timeout = 300
+stats = yes
+INI
 ringway run /tmp/lab.ini >/tmp/switch 2>&1 &
 switch=$!
-wait_for /tmp/switch ready || fault "the switch is not ready"
+wait_for /tmp/switch 'vm a: .*, after' || fault "a did not end"
+wait_for /run/lab/b.console "INNER SUM" || fault "b has served nothing"
+ringway show vms -s /run/lab/control.sock || fault "no answer of the switch"
+kill -TERM $switch
+wait $switch || fault "the switch ended with $?"
 
-ringway-vmm --name b --kernel /inner/vmlinuz --initrd /inner/initrd --memory 256M --console file:/tmp/b.out --stats \
-    --timeout 900 --net socket=/run/lab/b.sock --stop-timeout 300 --append "quiet ip=10.0.0.2 serve=5000000 wait" \
-    </dev/null 2>/tmp/b.err &
-b=$!
-ringway-vmm --name a --kernel /inner/vmlinuz --initrd /inner/initrd --memory 256M --console file:/tmp/a.out --stats \
-    --timeout 900 --cpus 2 --net socket=/run/lab/a.sock,queues=2 \
-    --append "quiet ip=10.0.0.1 ping=10.0.0.2 fetch=10.0.0.2" </dev/null 2>/tmp/a.err
-code=$?
-[ $code = 0 ] || fault "a ended with $code"
-wait_for /tmp/b.out "INNER SUM" || fault "b has served nothing"
-kill -TERM $b
-wait $b || fault "b ended with $?"
-grep -h INNER /tmp/a.out /tmp/b.out
-grep -h -E 'exit to launcher|kvm: (exits|mmio_exits|irq_inj|halt_exits)|net0:|routes|resident' /tmp/a.err /tmp/b.err
-grep -q 'INNER UP cpus=2 nics=1' /tmp/a.out || fault "a did not come up with two CPUs and its NIC"
-grep -q '5 packets received' /tmp/a.out || fault "lost echoes"
-[ "$(grep -h 'INNER SUM' /tmp/a.out /tmp/b.out | tr -d '\r' | sort -u | wc -l)" = 1 ] || fault "checksums differ"
-grep -q 'INNER BUTTON' /tmp/b.out || fault "b did not hear its power button"
-grep -q 'kicks through launcher 0,' /tmp/a.err || fault "kicks went through the launcher"
-[ $failed = 0 ] || cat /tmp/a.err /tmp/b.err /tmp/switch
-kill $switch
+cat /run/lab/a.console /run/lab/b.console | tr -d '\r' | grep INNER
+grep -E 'exit to launcher|kvm: (exits|mmio_exits|irq_inj|halt_exits)|net0:|routes|resident|, after' /tmp/switch
+for vm in a b; do
+    grep -q "vm $vm: powered off, after" /tmp/switch || fault "$vm did not power off"
+done
+grep -q 'hypervisor qemu' /tmp/switch && fault "auto did not choose kvm"
+grep -q 'INNER UP cpus=2 nics=1' /run/lab/a.console || fault "a did not come up with two CPUs and its NIC"
+grep -q 'INNER UP cpus=1 nics=1' /run/lab/b.console || fault "b did not come up with its NIC"
+grep -q '5 packets received' /run/lab/a.console || fault "lost echoes"
+sums() { cat /run/lab/a.console /run/lab/b.console | tr -d '\r' | grep 'INNER SUM'; }
+[ "$(sums | wc -l) $(sums | sort -u | wc -l)" = "2 1" ] || fault "checksums differ"
+grep -q 'INNER BUTTON' /run/lab/b.console || fault "b did not hear its power button"
+grep -q 'vm a: stats: net0: kicks through launcher 0,' /tmp/switch || fault "kicks went through the launcher"
+[ $failed = 0 ] || cat /tmp/switch
 exit $failed
