@@ -31,6 +31,11 @@ tests     git
 tests     dpdk-dev                 dpdk-testpmd, a guest that is no VM
 tests     openvswitch-switch       the oracle of bridges: ovs-vswitchd as a plain process
 tests     util-linux               setpriv
+tests     iproute2                 network namespaces, TAPs, tunnels
+tests     procps                   sysctl
+tests     ethtool                  offloads of interfaces
+tests     iperf3                   TCP with segmentation offload
+tests     tshark                   checksums on the wire
 '
 
 wanted() {

@@ -120,13 +120,20 @@ static json_t *report_fdb(struct plane *plane, const char *argument)
 	return json_pack("{s:o}", "fdb", walk.list);
 }
 
-/* A locally administered address that is the same whenever this port of this switch is asked for
- * (FNV-1a). */
+/* The address that the port is bound to, or a locally administered one that is the same whenever
+ * this port of this switch is asked for (FNV-1a). */
 static void mac_of(const struct topology *topo, const struct port_conf *conf, char mac[18])
 {
 	const char *const texts[] = {topo->sw.name, "/", conf->name};
 	uint32_t hash = 2166136261u;
 
+	if (conf->mac.n) {
+		const uint8_t *bound = conf->mac.macs[0];
+
+		snprintf(mac, 18, "%02x:%02x:%02x:%02x:%02x:%02x", bound[0], bound[1], bound[2],
+			 bound[3], bound[4], bound[5]);
+		return;
+	}
 	for (unsigned i = 0; i < 3; i++)
 		for (const char *c = texts[i]; *c; c++)
 			hash = (hash ^ (uint8_t)*c) * 16777619u;
