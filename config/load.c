@@ -96,5 +96,6 @@ void topology_fini(struct topology *topo)
 {
 	free(topo->bridges);
 	free(topo->ports);
+	free(topo->captures);
 	memset(topo, 0, sizeof(*topo));
 }

@@ -38,7 +38,8 @@ static void complain_of_unknown_section(struct parse *parse, const char *where, 
 	if (!near) {
 		entries_miss(&parse->entries, NULL);
 		complaints_add(&parse->complaints, parse->line.number, where,
-			       "unknown section; write [switch], [bridge NAME] or [port NAME]");
+			       "unknown section; write [switch], [bridge NAME], [port NAME] or "
+			       "[capture NAME]");
 		return;
 	}
 	def = schema_section(near, strlen(near));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config/address.h"
+#include "config/capture_value.h"
 #include "config/cores.h"
 #include "config/device.h"
 #include "config/macs.h"
@@ -337,6 +338,10 @@ static const struct {
 	[VALUE_ADDRESS] = {parse_address, print_address},
 	[VALUE_GROUP] = {parse_id, print_uint},
 	[VALUE_WORKERS] = {parse_workers, print_workers},
+	[VALUE_PORTS] = {capture_value_parse_ports, print_text},
+	[VALUE_FILTER] = {capture_value_parse_filter, print_text},
+	[VALUE_FILE] = {parse_path, print_text},
+	[VALUE_SIZE] = {capture_value_parse_size, capture_value_print_size},
 };
 _Static_assert(sizeof(types) / sizeof(types[0]) == VALUE_TYPE_N, "every type has its functions");
 
@@ -424,6 +429,21 @@ void value_describe(const struct key_def *key, FILE *out)
 	case VALUE_WORKERS:
 		fprintf(out, "%ju..%ju, or cores LIST as in: cores 2,4-6", (uintmax_t)key->min,
 			(uintmax_t)key->max);
+		break;
+	case VALUE_PORTS:
+		fputs("NAME,NAME,... of [port NAME], or *", out);
+		break;
+	case VALUE_FILTER:
+		fputs("pcap-filter(7)", out);
+		break;
+	case VALUE_FILE:
+		fputs("PATH or -", out);
+		break;
+	case VALUE_SIZE:
+		capture_value_print_size(key, &key->min, out);
+		fputs("..", out);
+		capture_value_print_size(key, &key->max, out);
+		fputs(" bytes, as in 64K, 10M, 2G", out);
 		break;
 	case VALUE_TYPE_N:
 		break;

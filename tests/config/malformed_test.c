@@ -50,9 +50,9 @@ static void an_unknown_section_or_key_is_told_with_the_nearest_word(void)
 		{PORT "[swich]\nfoo = 1\n",
 		 "t.ini:2: [swich]: unknown section; did you mean [switch]?\n"},
 		{PORT "[globals]\n", "t.ini:2: [globals]: unknown section; write [switch], [bridge "
-				     "NAME] or [port NAME]\n"},
-		{PORT "[]\n",
-		 "t.ini:2: []: unknown section; write [switch], [bridge NAME] or [port NAME]\n"},
+				     "NAME], [port NAME] or [capture NAME]\n"},
+		{PORT "[]\n", "t.ini:2: []: unknown section; write [switch], [bridge NAME], [port "
+			      "NAME] or [capture NAME]\n"},
 		{PORT "sokcet = a\n",
 		 "t.ini:2: [port p] sokcet: unknown key; did you mean \"socket\"?\n"},
 		{PORT "socket_mode = 0600\n",
