@@ -357,7 +357,7 @@ static const struct key_def capture_keys[] = {
 	{.name = "file",
 	 .type = VALUE_FILE,
 	 FIELD(struct capture_conf, file),
-	 .max = TOPOLOGY_TEXT_LEN - 1,
+	 .max = CAPTURE_TEXT_LEN - 1,
 	 .fallback_help = "NAME.pcapng",
 	 .help = "where to; a relative path starts where ringway is started; .pcap: the old "
 		 "format; "

@@ -15,5 +15,6 @@ enum exit_code {
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_show(int argc, char **argv);
+int command_capture(int argc, char **argv);
 
 #endif

@@ -3,6 +3,7 @@
 #include "ports/log.h"
 #include "ports/tap.h"
 #include "ports/vhost.h"
+#include "switch/captures.h"
 #include "switch/command.h"
 #include "switch/control.h"
 #include "switch/eal.h"
@@ -32,13 +33,90 @@ static void print_error(void *ctx, const char *line)
 	fprintf(stderr, "%s\n", line);
 }
 
-static json_t *answer(void *ctx, const char *request)
-{
-	struct plane *plane = ctx;
+/* What runs, as the control socket's requests find it. */
+struct running {
+	struct plane *plane;
+	struct captures *captures;
+	struct control *control;
+};
 
-	if (strncmp(request, "show ", 5) == 0)
-		return report(plane, request + 5);
+static json_t *start_capture(struct running *running, struct control_request *request)
+{
+	char why[CAPTURES_WHY_LEN];
+	int ret = captures_start_request(running->captures, request->line + strlen("capture "),
+					 request->client, request->fd, why);
+
+	request->fd = -1;
+	if (ret < 0)
+		return json_pack("{s:s}", "error", why);
+	request->stays = true;
+	return json_pack("{s:b}", "started", 1);
+}
+
+static json_t *answer(void *ctx, struct control_request *request)
+{
+	struct running *running = ctx;
+
+	if (strcmp(request->line, "show captures") == 0)
+		return captures_report(running->captures);
+	if (strncmp(request->line, "show ", 5) == 0)
+		return report(running->plane, request->line + 5);
+	if (strncmp(request->line, "capture ", 8) == 0)
+		return start_capture(running, request);
 	return json_pack("{s:s}", "error", "unknown request");
+}
+
+static void client_gone(void *ctx, unsigned long client)
+{
+	struct running *running = ctx;
+
+	captures_stop_client(running->captures, client);
+}
+
+static void capture_ended(void *ctx, unsigned long client, json_t *last)
+{
+	struct running *running = ctx;
+
+	control_finish(running->control, client, last);
+}
+
+static int publish_captures(void *ctx, const struct capture_set *set)
+{
+	struct running *running = ctx;
+
+	return plane_set_captures(running->plane, set);
+}
+
+static void count_port(void *ctx, unsigned port, struct port_counters *counters)
+{
+	struct running *running = ctx;
+
+	*counters = plane_port_counters(running->plane, port);
+}
+
+static int start_captures(struct running *running, bool force)
+{
+	const struct topology *topo = plane_topology(running->plane);
+	char why[CAPTURES_WHY_LEN];
+
+	running->captures = captures_new(&(struct captures_env){.topo = topo,
+								.tsc_hz = rte_get_tsc_hz(),
+								.native = true,
+								.ctx = running,
+								.publish = publish_captures,
+								.count = count_port,
+								.ended = capture_ended});
+	if (!running->captures)
+		return -errno;
+	for (unsigned i = 0; i < topo->n_captures; i++) {
+		int ret = captures_start(running->captures, &topo->captures[i], force, NULL, why);
+
+		if (ret < 0) {
+			log_event(LOG_ERROR, "capture %s: %s", topo->captures[i].name, why);
+			return ret;
+		}
+	}
+	return 0;
 }
 
 /* Ends by SIGTERM, SIGINT or SIGHUP, which every thread blocks from the start. */
@@ -52,7 +130,9 @@ static int open_signals(void)
 	sigaddset(&signals, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
 		return -errno;
+	/* Readers that go away and files that grow too long are errors of write(2). */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -67,51 +147,60 @@ static int open_ticks(void)
 	return fd;
 }
 
-static void serve(struct plane *plane, struct control *control, int signal_fd, int tick_fd)
+static void serve(struct running *running, int signal_fd, int tick_fd)
 {
 	struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
 			       {.fd = tick_fd, .events = POLLIN},
-			       {.fd = control_fd(control), .events = POLLIN}};
+			       {.fd = control_fd(running->control), .events = POLLIN},
+			       {.events = POLLIN}};
 	struct signalfd_siginfo info;
 	uint64_t ticks;
 
 	for (;;) {
-		if (poll(fds, 3, -1) < 0 && errno != EINTR)
+		fds[3].fd = captures_fd(running->captures);
+		if (poll(fds, 4, -1) < 0 && errno != EINTR)
 			return;
 		if (read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
-			log_event(LOG_INFO, "switch %s: %s", plane_topology(plane)->sw.name,
+			log_event(LOG_INFO, "switch %s: %s",
+				  plane_topology(running->plane)->sw.name,
 				  strsignal((int)info.ssi_signo));
 			return;
 		}
 		if (read(tick_fd, &ticks, sizeof(ticks)) == sizeof(ticks))
-			plane_housekeep(plane);
-		control_serve(control);
+			plane_housekeep(running->plane);
+		control_serve(running->control);
+		captures_serve(running->captures);
 	}
 }
 
-static int run_plane(struct plane *plane, int signal_fd)
+static int run_plane(struct plane *plane, bool force, int signal_fd)
 {
 	const struct switch_conf *conf = &plane_topology(plane)->sw;
 	char path[sizeof(conf->run_dir) + sizeof("/control.sock")];
-	struct control *control;
+	struct running running = {.plane = plane};
+	const struct control_handler handler = {
+		.ctx = &running, .answer = answer, .gone = client_gone};
 	int tick_fd = open_ticks();
 	int ret;
 
 	snprintf(path, sizeof(path), "%s/control.sock", conf->run_dir);
-	control = control_open(path, answer, plane);
-	ret = control ? plane_start(plane) : -errno;
+	running.control = control_open(path, &handler);
+	ret = running.control ? start_captures(&running, force) : -errno;
+	if (ret == 0)
+		ret = plane_start(plane);
 	if (ret == 0) {
 		fprintf(stderr, "ready\n");
-		serve(plane, control, signal_fd, tick_fd);
+		serve(&running, signal_fd, tick_fd);
 		plane_stop(plane);
 	}
-	control_close(control);
+	captures_free(running.captures);
+	control_close(running.control);
 	if (tick_fd >= 0)
 		close(tick_fd);
 	return ret;
 }
 
-static int run(const struct topology *topo, int signal_fd)
+static int run(const struct topology *topo, bool force, int signal_fd)
 {
 	struct plane *plane;
 	int lock = run_dir_claim(topo->sw.run_dir);
@@ -122,7 +211,7 @@ static int run(const struct topology *topo, int signal_fd)
 	ret = eal_start(topo);
 	if (ret == 0) {
 		plane = plane_new(topo, openers, rte_get_tsc_hz());
-		ret = plane ? run_plane(plane, signal_fd) : -errno;
+		ret = plane ? run_plane(plane, force, signal_fd) : -errno;
 		plane_free(plane);
 		eal_stop();
 	}
@@ -130,7 +219,7 @@ static int run(const struct topology *topo, int signal_fd)
 	return ret;
 }
 
-static const char usage[] = "usage: ringway run FILE\n"
+static const char usage[] = "usage: ringway run [--force] FILE\n"
 			    "\n"
 			    "Runs the switch that FILE describes, in the foreground. Events go to "
 			    "standard error, a line\n"
@@ -138,27 +227,36 @@ static const char usage[] = "usage: ringway run FILE\n"
 			    "or SIGHUP ends it and\n"
 			    "removes its sockets. Needs neither root nor hugepages. ringway check "
 			    "--help lists what FILE\n"
-			    "may say.\n";
+			    "may say.\n"
+			    "\n"
+			    "  --force  the captures of FILE replace files that exist\n";
 
-int command_run(int argc, char **argv)
+static int run_file(const char *path, bool force)
 {
 	struct topology topo;
 	int signal_fd, ret;
+
+	if (topology_load(&topo, path, print_error, NULL) < 0)
+		return EXIT_CONFIGURATION;
+	signal_fd = open_signals();
+	ret = signal_fd < 0 ? -errno : run(&topo, force, signal_fd);
+	if (signal_fd >= 0)
+		close(signal_fd);
+	topology_fini(&topo);
+	return ret < 0 ? EXIT_RUN_TIME : EXIT_OK;
+}
+
+int command_run(int argc, char **argv)
+{
+	bool force = argc == 3 && strcmp(argv[1], "--force") == 0;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		return EXIT_OK;
 	}
-	if (argc != 2) {
+	if (argc != 2 && !force) {
 		fputs(usage, stderr);
 		return EXIT_CONFIGURATION;
 	}
-	if (topology_load(&topo, argv[1], print_error, NULL) < 0)
-		return EXIT_CONFIGURATION;
-	signal_fd = open_signals();
-	ret = signal_fd < 0 ? -errno : run(&topo, signal_fd);
-	if (signal_fd >= 0)
-		close(signal_fd);
-	topology_fini(&topo);
-	return ret < 0 ? EXIT_RUN_TIME : EXIT_OK;
+	return run_file(argv[argc - 1], force);
 }

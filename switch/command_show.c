@@ -1,53 +1,15 @@
 #include "switch/command.h"
 #include "switch/control.h"
+#include "switch/find_switch.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <glob.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* The control socket that -s NAME or -s SOCKET means; without -s that of the one switch that there
- * is. */
-static int find_socket(const char *which, char path[PATH_MAX])
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	char pattern[PATH_MAX];
-	glob_t found = {0};
-	int ret = -1;
-
-	if (which && strchr(which, '/')) {
-		snprintf(path, PATH_MAX, "%s", which);
-		return 0;
-	}
-	snprintf(pattern, sizeof(pattern), "/run/ringway/%s/control.sock", which ? which : "*");
-	glob(pattern, 0, NULL, &found);
-	if (runtime) {
-		snprintf(pattern, sizeof(pattern), "%s/ringway/%s/control.sock", runtime,
-			 which ? which : "*");
-		glob(pattern, found.gl_pathc ? GLOB_APPEND : 0, NULL, &found);
-	}
-	if (found.gl_pathc == 1) {
-		snprintf(path, PATH_MAX, "%s", found.gl_pathv[0]);
-		ret = 0;
-	} else if (found.gl_pathc == 0) {
-		fprintf(stderr,
-			"ringway: no running switch%s%s found: start one with `ringway run FILE`, "
-			"or name its control "
-			"socket with -s SOCKET\n",
-			which ? " named " : "", which ? which : "");
-	} else {
-		fprintf(stderr, "ringway: several switches are running: choose one with -s:\n");
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			fprintf(stderr, "  -s %s\n", found.gl_pathv[i]);
-	}
-	globfree(&found);
-	return ret;
-}
 
 static json_int_t number(const json_t *object, const char *key)
 {
@@ -117,6 +79,29 @@ static void print_workers(const json_t *list)
 	}
 }
 
+static void print_captures(const json_t *list)
+{
+	const json_t *capture, *port;
+	size_t i, p;
+
+	printf("%-16s %12s %12s %12s  %-4s %-5s %-24s %s\n", "CAPTURE", "SEEN", "CAPTURED",
+	       "MISSED", "DIR", "DROPS", "FILE", "PORTS, FILTER");
+	json_array_foreach (list, i, capture) {
+		const char *filter = text(capture, "filter");
+		const char *error = text(capture, "error");
+
+		printf("%-16s %12lld %12lld %12lld  %-4s %-5s %-24s ", text(capture, "name"),
+		       (long long)number(capture, "seen"), (long long)number(capture, "captured"),
+		       (long long)number(capture, "missed"), text(capture, "direction"),
+		       json_is_true(json_object_get(capture, "drops")) ? "yes" : "no",
+		       text(capture, "file"));
+		json_array_foreach (json_object_get(capture, "ports"), p, port)
+			printf("%s%s", p ? "," : "", json_string_value(port));
+		printf("%s%s%s%s\n", filter[0] ? ", " : "", filter, error ? "; lost last: " : "",
+		       error ? error : "");
+	}
+}
+
 static void print_lines(const json_t *list)
 {
 	const json_t *line;
@@ -132,10 +117,8 @@ static const struct {
 	const char *key;
 	void (*print)(const json_t *list);
 } printers[] = {
-	{"ports", print_ports},
-	{"fdb", print_fdb},
-	{"workers", print_workers},
-	{"qemu", print_lines},
+	{"ports", print_ports},	      {"fdb", print_fdb},    {"workers", print_workers},
+	{"captures", print_captures}, {"qemu", print_lines},
 };
 
 static int print_answer(const json_t *answer, bool as_json)
@@ -158,12 +141,13 @@ static int print_answer(const json_t *answer, bool as_json)
 }
 
 static const char usage[] =
-	"usage: ringway show ports|fdb|workers [--json] [-s NAME|SOCKET]\n"
+	"usage: ringway show ports|fdb|workers|captures [--json] [-s NAME|SOCKET]\n"
 	"       ringway show qemu PORT [-s NAME|SOCKET]\n"
 	"\n"
 	"  ports    frames, notifications and drops by reason of every port\n"
 	"  fdb      which MAC address lives behind which port\n"
 	"  workers  what the polling threads do: bursts, cycles a frame, sleeps\n"
+	"  captures what is being captured: frames seen, captured and missed\n"
 	"  qemu     the arguments that wire a QEMU guest to a port, ready to paste\n"
 	"\n"
 	"  --json   print the answer as JSON\n"
@@ -196,7 +180,7 @@ int command_show(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_CONFIGURATION;
 	}
-	if (find_socket(which, path) < 0)
+	if (find_switch(which, path) < 0)
 		return EXIT_RUN_TIME;
 	snprintf(request, sizeof(request), "show %s%s%s", argv[optind],
 		 optind + 1 < argc ? " " : "", optind + 1 < argc ? argv[optind + 1] : "");

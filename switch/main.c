@@ -10,6 +10,7 @@ static const char usage[] =
 	"       ringway check FILE          check FILE and print it with every default spelled "
 	"out\n"
 	"       ringway show WHAT           look into a running switch; see ringway show --help\n"
+	"       ringway capture ['filter']  see frames; see ringway capture --help\n"
 	"       ringway --help | --version\n"
 	"\n"
 	"FILE is an INI file. This one connects two virtual machines:\n"
@@ -30,6 +31,7 @@ static const struct {
 	{"run", command_run},
 	{"check", command_check},
 	{"show", command_show},
+	{"capture", command_capture},
 };
 
 int main(int argc, char **argv)

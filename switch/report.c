@@ -202,6 +202,7 @@ json_t *report(struct plane *plane, const char *words)
 			return reports[i].make(plane, argument);
 	return json_pack(
 		"{s:o}", "error",
-		json_sprintf("\"%.*s\" cannot be shown: ports, fdb, workers and qemu PORT can",
-			     (int)len, words));
+		json_sprintf(
+			"\"%.*s\" cannot be shown: ports, fdb, workers, captures and qemu PORT can",
+			(int)len, words));
 }
