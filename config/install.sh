@@ -30,7 +30,9 @@ tests     python3                  the harness of the live tests
 tests     git
 tests     dpdk-dev                 dpdk-testpmd, a guest that is no VM
 tests     openvswitch-switch       the oracle of bridges: ovs-vswitchd as a plain process
-tests     util-linux               setpriv
+tests     tshark                   reads captures; capinfos comes along
+tests     tcpdump                  reads captures
+tests     util-linux               setpriv, prlimit
 '
 
 wanted() {
