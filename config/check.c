@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/captures.h"
 #include "config/complaints.h"
 #include "config/entries.h"
 #include "config/interfaces.h"
@@ -226,6 +227,7 @@ int check_topology(struct entries *entries, int n_lines)
 	sockets_check(entries);
 	interfaces_check(entries);
 	roles_check(entries);
+	captures_check(entries);
 	vms_check(entries);
 	if (entries->topo->n_ports == 0 && !entries_may_miss(entries, port_section()))
 		complaints_add(entries->complaints, n_lines ? n_lines : 1, NULL,

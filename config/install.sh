@@ -4,7 +4,8 @@
 set -euo pipefail
 
 # group   package                  what it is for
-packages='
+packages=$(
+	cat <<'END'
 build     gcc                      the compiler
 build     libc6-dev
 build     linux-libc-dev           the wire formats of virtio, KVM and TAP
@@ -16,6 +17,9 @@ build     libnuma-dev
 build     libbsd-dev
 build     libpcap-dev              filters of captures
 build     libinih-dev              INI files
+build     libseccomp-dev           what the launcher allows itself
+build     libxdp-dev               DPDK's AF_XDP ports
+build     libbpf-dev
 build     libjansson-dev           the control socket speaks JSON
 build     libcunit1-dev            unit tests
 guests    qemu-system-x86          stock guests
@@ -29,9 +33,16 @@ tests     shellcheck               the same for shell scripts
 tests     python3                  the harness of the live tests
 tests     git
 tests     dpdk-dev                 dpdk-testpmd, a guest that is no VM
+tests     acpica-tools             iasl, which reads the launcher's ACPI tables
+tests     jq                       reads the counters in scripts
+tests     iproute2                 TAPs, veths and name spaces
+tests     ethtool
+tests     iperf3
+tests     tshark                   reads captures
 tests     openvswitch-switch       the oracle of bridges: ovs-vswitchd as a plain process
 tests     util-linux               setpriv
-'
+END
+)
 
 wanted() {
 	local group package rest

@@ -96,6 +96,7 @@ void topology_fini(struct topology *topo)
 {
 	free(topo->bridges);
 	free(topo->ports);
+	free(topo->captures);
 	free(topo->vms);
 	memset(topo, 0, sizeof(*topo));
 }

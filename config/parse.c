@@ -37,9 +37,9 @@ static void complain_of_unknown_section(struct parse *parse, const char *where, 
 	near = suggest_best(&suggest);
 	if (!near) {
 		entries_miss(&parse->entries, NULL);
-		complaints_add(
-			&parse->complaints, parse->line.number, where,
-			"unknown section; write [switch], [bridge NAME], [port NAME] or [vm NAME]");
+		complaints_add(&parse->complaints, parse->line.number, where,
+			       "unknown section; write [switch], [bridge NAME], [port NAME], "
+			       "[vm NAME] or [capture NAME]");
 		return;
 	}
 	def = schema_section(near, strlen(near));

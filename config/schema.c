@@ -39,6 +39,17 @@ static const char *const port_type_words[] = {
 	[PORT_ETHDEV] = "ethdev",
 	[PORT_TYPE_N] = NULL,
 };
+static const char *const direction_words[] = {
+	[CAPTURE_BOTH] = "both",
+	[CAPTURE_ONLY_RX] = "rx",
+	[CAPTURE_ONLY_TX] = "tx",
+	[CAPTURE_DIRECTION_N] = NULL,
+};
+static const char *const drops_words[] = {
+	[CAPTURE_DROPS_NO] = "no",
+	[CAPTURE_DROPS_YES] = "yes",
+	[CAPTURE_DROPS_N] = NULL,
+};
 static const char *const role_words[] = {
 	[ROLE_SERVER] = "server",
 	[ROLE_CLIENT] = "client",
@@ -61,10 +72,13 @@ static_assert(N_OF(hugepages_words) == HUGEPAGES_N + 1, "a word for every hugepa
 static_assert(N_OF(bridge_mode_words) == BRIDGE_MODE_N + 1, "a word for every bridge mode");
 static_assert(N_OF(l2cp_words) == L2CP_N + 1, "a word for every l2cp mode");
 static_assert(N_OF(port_type_words) == PORT_TYPE_N + 1, "a word for every port type");
+static_assert(N_OF(direction_words) == CAPTURE_DIRECTION_N + 1, "a word for every direction");
+static_assert(N_OF(drops_words) == CAPTURE_DROPS_N + 1, "a word for with drops and without");
 static_assert(N_OF(role_words) == ROLE_N + 1, "a word for every role");
 static_assert(N_OF(priority_tags_words) == PRIORITY_TAGS_N + 1, "a word for every choice");
 static_assert(N_OF(yes_no_words) == YES_NO_N + 1, "yes and no");
-static_assert(offsetof(struct bridge_conf, name) == 0 && offsetof(struct port_conf, name) == 0,
+static_assert(offsetof(struct bridge_conf, name) == 0 && offsetof(struct port_conf, name) == 0 &&
+		      offsetof(struct capture_conf, name) == 0,
 	      "the struct of a named section begins with its name");
 
 static const struct key_def switch_keys[] = {
@@ -316,8 +330,63 @@ static const struct key_def port_keys[] = {
 		 "unknown address)"},
 };
 
+static const struct key_def capture_keys[] = {
+	{.name = "ports",
+	 .type = VALUE_PORTS,
+	 FIELD(struct capture_conf, ports),
+	 .fallback = "*",
+	 .help = "what is captured: names of ports with commas between, or * for all"},
+	{.name = "direction",
+	 .type = VALUE_ENUM,
+	 FIELD(struct capture_conf, direction),
+	 .words = direction_words,
+	 .fallback = "both",
+	 .help = "rx: what comes from the port; tx: what is delivered to it"},
+	{.name = "drops",
+	 .type = VALUE_ENUM,
+	 FIELD(struct capture_conf, drops),
+	 .words = drops_words,
+	 .fallback = "no",
+	 .help = "yes: frames that are dropped at the port as well, with the reason as a comment"},
+	{.name = "filter",
+	 .type = VALUE_FILTER,
+	 FIELD(struct capture_conf, filter),
+	 .fallback_help = "none, every frame",
+	 .help = "which frames, as tcpdump would be told: see pcap-filter(7)"},
+	/* 262144: what libpcap and Wireshark take as the longest packet. */
+	{.name = "snaplen",
+	 .type = VALUE_UINT,
+	 FIELD(struct capture_conf, snaplen),
+	 .min = 14,
+	 .max = 262144,
+	 .fallback = "262144",
+	 .help = "how many bytes of a frame are kept"},
+	{.name = "file",
+	 .type = VALUE_FILE,
+	 FIELD(struct capture_conf, file),
+	 .max = TOPOLOGY_TEXT_LEN - 1,
+	 .fallback_help = "NAME.pcapng",
+	 .help = "where to; a relative path starts where ringway is started; .pcap: the old "
+		 "format; "
+		 "-: standard output"},
+	{.name = "rotate-size",
+	 .type = VALUE_SIZE,
+	 FIELD(struct capture_conf, rotate_size),
+	 .min = 65536,
+	 .max = UINT64_C(1) << 40,
+	 .fallback_help = "none, one file",
+	 .help = "size at which the next file begins: NAME-00001.pcapng, NAME-00002.pcapng, ..."},
+	{.name = "rotate-files",
+	 .type = VALUE_UINT,
+	 FIELD(struct capture_conf, rotate_files),
+	 .min = 1,
+	 .max = 99999,
+	 .fallback_help = "none, all stay",
+	 .help = "how many of them stay; the oldest goes"},
+};
+
 static_assert(N_OF(switch_keys) <= SCHEMA_MAX_KEYS && N_OF(bridge_keys) <= SCHEMA_MAX_KEYS &&
-		      N_OF(port_keys) <= SCHEMA_MAX_KEYS &&
+		      N_OF(port_keys) <= SCHEMA_MAX_KEYS && N_OF(capture_keys) <= SCHEMA_MAX_KEYS &&
 		      (int)SCHEMA_VM_N_KEYS <= (int)SCHEMA_MAX_KEYS,
 	      "the loader notes the line of every key");
 
@@ -360,6 +429,16 @@ const struct section_def schema_sections[] = {
 	 .line = offsetof(struct vm_conf, line),
 	 .keys = schema_vm_keys,
 	 .n_keys = SCHEMA_VM_N_KEYS},
+	{.kind = "capture",
+	 .help = "writes frames of ports into a file",
+	 .named = true,
+	 .max = TOPOLOGY_MAX_CAPTURES,
+	 .items = offsetof(struct topology, captures),
+	 .n_items = offsetof(struct topology, n_captures),
+	 .item_size = sizeof(struct capture_conf),
+	 .line = offsetof(struct capture_conf, line),
+	 .keys = capture_keys,
+	 .n_keys = N_OF(capture_keys)},
 };
 const unsigned schema_n_sections = N_OF(schema_sections);
 

@@ -35,6 +35,10 @@ enum value_type {
 	VALUE_VLANS,   /* VLAN ids and ranges of them: struct vlan_set */
 	VALUE_MACS,    /* station addresses: struct mac_list */
 	VALUE_WORKERS, /* count of min..max, or "cores LIST" */
+	VALUE_PORTS,   /* names with commas between, or * */
+	VALUE_FILTER,  /* pcap-filter(7) */
+	VALUE_FILE,    /* path of at most max bytes, or - */
+	VALUE_SIZE,    /* bytes, min..max, as 64K, 10M, 2G or a plain number */
 	VALUE_VM_PORTS, /* names of ports with commas between */
 	VALUE_INPUT, /* path of a file that is read, at most max bytes; a relative one starts at the
 			INI file */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config/address.h"
+#include "config/capture_value.h"
 #include "config/cores.h"
 #include "config/device.h"
 #include "config/macs.h"
@@ -338,6 +339,10 @@ static const struct {
 	[VALUE_ADDRESS] = {parse_address, print_address},
 	[VALUE_GROUP] = {parse_id, print_uint},
 	[VALUE_WORKERS] = {parse_workers, print_workers},
+	[VALUE_PORTS] = {capture_value_parse_ports, print_text},
+	[VALUE_FILTER] = {capture_value_parse_filter, print_text},
+	[VALUE_FILE] = {parse_path, print_text},
+	[VALUE_SIZE] = {capture_value_parse_size, capture_value_print_size},
 	[VALUE_VM_PORTS] = {vm_value_parse_ports, print_text},
 	[VALUE_INPUT] = {parse_path, print_text},
 	[VALUE_TEXT] = {vm_value_parse_text, print_text},
@@ -429,6 +434,21 @@ void value_describe(const struct key_def *key, FILE *out)
 	case VALUE_WORKERS:
 		fprintf(out, "%ju..%ju, or cores LIST as in: cores 2,4-6", (uintmax_t)key->min,
 			(uintmax_t)key->max);
+		break;
+	case VALUE_PORTS:
+		fputs("NAME,NAME,... of [port NAME], or *", out);
+		break;
+	case VALUE_FILTER:
+		fputs("pcap-filter(7)", out);
+		break;
+	case VALUE_FILE:
+		fputs("PATH or -", out);
+		break;
+	case VALUE_SIZE:
+		capture_value_print_size(key, &key->min, out);
+		fputs("..", out);
+		capture_value_print_size(key, &key->max, out);
+		fputs(" bytes, as in 64K, 10M, 2G", out);
 		break;
 	case VALUE_VM_PORTS:
 		fprintf(out, "NAME, NAME, ... of [port NAME]s, at most %d", VM_CONF_MAX_PORTS);

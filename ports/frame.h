@@ -56,6 +56,10 @@ struct burst {
 	 * charged to the source. */
 	uint32_t n_dropped[DROP_N];
 	unsigned n_refused; /* sum of n_dropped */
+	/* What is known of refused frames, for captures: they lie at the end of frames[], the first
+	 * one last. */
+	unsigned n_kept;
+	uint8_t kept_why[BURST_MAX]; /* enum drop_reason */
 	struct segment segments[BURST_SEGMENTS];
 };
 
@@ -66,6 +70,7 @@ static inline void burst_reset(struct burst *burst)
 	burst->n_segments = 0;
 	if (burst->n_refused) {
 		burst->n_refused = 0;
+		burst->n_kept = 0;
 		for (unsigned i = 0; i < DROP_N; i++)
 			burst->n_dropped[i] = 0;
 	}
@@ -75,6 +80,23 @@ static inline void burst_refuse(struct burst *burst, enum drop_reason why)
 {
 	burst->n_dropped[why]++;
 	burst->n_refused++;
+}
+
+static inline const struct frame *burst_kept(const struct burst *burst, unsigned i)
+{
+	return &burst->frames[BURST_MAX - 1 - i];
+}
+
+/* Refuses the frame that was to become frames[n], as far as it is described, and keeps that. There
+ * is room, as a source gives no more than BURST_MAX at a time. */
+static inline void burst_refuse_and_keep(struct burst *burst, enum drop_reason why)
+{
+	struct frame *kept = &burst->frames[BURST_MAX - 1 - burst->n_kept];
+
+	if (kept != &burst->frames[burst->n])
+		*kept = burst->frames[burst->n];
+	burst->kept_why[burst->n_kept++] = (uint8_t)why;
+	burst_refuse(burst, why);
 }
 
 #endif

@@ -10,33 +10,47 @@
 #include "ports/vnet.h"
 #include "ports/vring_layout.h"
 
-/* Finishes a frame whose header and head are copied; len counts the frame only. False: it was
- * refused. */
-static inline bool accept_frame(const struct vring *vr, struct burst *burst, struct frame *frame)
+/* Finishes a frame whose header and head are copied; len counts the frame only. */
+static inline void accept_frame(const struct vring *vr, struct burst *burst, struct frame *frame)
 {
 	int needs = vnet_check(&frame->vnet, frame->len, vr->sends);
 
 	if (UNLIKELY(needs < 0)) {
-		burst_refuse(burst, DROP_BAD_VNET);
-		return false;
+		frame->needs = 0;
+		burst_refuse_and_keep(burst, DROP_BAD_VNET);
+		return;
 	}
 	frame->needs = (uint8_t)needs;
 	burst->n++;
-	return true;
 }
 
-static inline bool length_ok(const struct vring *vr, struct burst *burst, uint64_t total)
+static inline bool length_ok(const struct vring *vr, uint64_t total)
 {
-	if (UNLIKELY(total < (uint64_t)vr->hdr_len + FRAME_LEN_MIN)) {
-		burst_refuse(burst, DROP_RUNT);
-		return false;
-	}
-	if (UNLIKELY(total > (uint64_t)vr->hdr_len + FRAME_LEN_MAX)) {
-		burst_refuse(burst, DROP_OVERSIZE);
-		return false;
-	}
-	return true;
+	return LIKELY(total >= (uint64_t)vr->hdr_len + FRAME_LEN_MIN &&
+		      total <= (uint64_t)vr->hdr_len + FRAME_LEN_MAX);
 }
+
+/* Reads header and head out of a chain, whose segments are the next ones of the burst's arena; what
+ * is left of them follows the head. frame->len is set and less than the chain. */
+static inline void read_chain(const struct vring *vr, struct frame *frame, struct chain *chain)
+{
+	struct chain_cursor at = {.segment = chain->segments};
+
+	frame->head_len = frame->len < FRAME_HEAD_LEN ? (uint16_t)frame->len : FRAME_HEAD_LEN;
+	chain_read(&at, (uint8_t *)&frame->vnet, vr->hdr_len);
+	chain_read(&at, frame->head, frame->head_len);
+	frame->segments = at.segment;
+	frame->n_segments = (uint16_t)(chain->segments + chain->n - at.segment);
+	if (at.offset > 0) {
+		struct segment *first = &chain->segments[at.segment - chain->segments];
+
+		first->addr += at.offset;
+		first->len -= at.offset;
+	}
+}
+
+/* Refuses a buffer of a length that no frame has, and keeps what is known of it. */
+void vring_refuse_length(const struct vring *vr, struct burst *burst, struct chain *chain);
 
 /* Header and frame lie in one piece at addr: the common case. */
 static inline void frame_from_linear(const struct vring *vr, struct burst *burst, uint8_t *addr,
@@ -45,8 +59,14 @@ static inline void frame_from_linear(const struct vring *vr, struct burst *burst
 	struct frame *frame = &burst->frames[burst->n];
 	uint32_t len = total - vr->hdr_len;
 
-	if (!length_ok(vr, burst, total))
+	if (!length_ok(vr, total)) {
+		struct chain chain = {
+			.segments = &burst->segments[burst->n_segments], .n = 1, .len = total};
+
+		chain.segments[0] = (struct segment){.addr = addr, .len = total};
+		vring_refuse_length(vr, burst, &chain);
 		return;
+	}
 	frame->len = len;
 	if (LIKELY(vr->hdr_len == VIRTIO_NET_HDR_LEN && len >= FRAME_HEAD_LEN)) {
 		/* vnet and head are neighbours here as there. */
@@ -69,8 +89,8 @@ static inline void frame_from_linear(const struct vring *vr, struct burst *burst
 	/* The checks that follow are of our copy: keep the compiler from looking at the original
 	 * again. */
 	atomic_signal_fence(memory_order_seq_cst);
-	if (accept_frame(vr, burst, frame))
-		burst->n_segments += frame->n_segments;
+	burst->n_segments += frame->n_segments;
+	accept_frame(vr, burst, frame);
 }
 
 /* Header and frame lie scattered over a chain, whose segments are the next ones of the burst's
@@ -79,25 +99,16 @@ static inline void frame_from_chain(const struct vring *vr, struct burst *burst,
 				    struct chain *chain)
 {
 	struct frame *frame = &burst->frames[burst->n];
-	struct chain_cursor at = {.segment = chain->segments};
 
-	if (!length_ok(vr, burst, chain->len))
+	if (!length_ok(vr, chain->len)) {
+		vring_refuse_length(vr, burst, chain);
 		return;
-	frame->len = (uint32_t)chain->len - vr->hdr_len;
-	frame->head_len = frame->len < FRAME_HEAD_LEN ? (uint16_t)frame->len : FRAME_HEAD_LEN;
-	chain_read(&at, (uint8_t *)&frame->vnet, vr->hdr_len);
-	chain_read(&at, frame->head, frame->head_len);
-	frame->segments = at.segment;
-	frame->n_segments = (uint16_t)(chain->segments + chain->n - at.segment);
-	if (at.offset > 0) {
-		struct segment *first = &chain->segments[at.segment - chain->segments];
-
-		first->addr += at.offset;
-		first->len -= at.offset;
 	}
+	frame->len = (uint32_t)chain->len - vr->hdr_len;
+	read_chain(vr, frame, chain);
 	atomic_signal_fence(memory_order_seq_cst);
-	if (accept_frame(vr, burst, frame))
-		burst->n_segments += chain->n;
+	burst->n_segments += chain->n;
+	accept_frame(vr, burst, frame);
 }
 
 /* Writes the frame into one piece that is long enough. */

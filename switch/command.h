@@ -16,5 +16,6 @@ int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_console(int argc, char **argv);
 int command_show(int argc, char **argv);
+int command_capture(int argc, char **argv);
 
 #endif

@@ -3,6 +3,7 @@
 #include "ports/log.h"
 #include "ports/tap.h"
 #include "ports/vhost.h"
+#include "switch/captures.h"
 #include "switch/command.h"
 #include "switch/control.h"
 #include "switch/eal.h"
@@ -33,20 +34,93 @@ static void print_error(void *ctx, const char *line)
 	fprintf(stderr, "%s\n", line);
 }
 
+/* What runs, as the control socket's requests find it. */
 struct running {
 	struct plane *plane;
 	struct supervisor *vms;
+	struct captures *captures;
+	struct control *control;
 };
 
-static json_t *answer(void *ctx, const char *request)
+static json_t *start_capture(struct running *running, struct control_request *request)
 {
-	const struct running *running = ctx;
+	char why[CAPTURES_WHY_LEN];
+	int ret = captures_start_request(running->captures, request->line + strlen("capture "),
+					 request->client, request->fd, why);
 
-	if (strcmp(request, "show vms") == 0)
+	request->fd = -1;
+	if (ret < 0)
+		return json_pack("{s:s}", "error", why);
+	request->stays = true;
+	return json_pack("{s:b}", "started", 1);
+}
+
+static json_t *answer(void *ctx, struct control_request *request)
+{
+	struct running *running = ctx;
+
+	if (strcmp(request->line, "show vms") == 0)
 		return supervisor_report(running->vms);
-	if (strncmp(request, "show ", 5) == 0)
-		return report(running->plane, request + 5);
+	if (strcmp(request->line, "show captures") == 0)
+		return captures_report(running->captures);
+	if (strncmp(request->line, "show ", 5) == 0)
+		return report(running->plane, request->line + 5);
+	if (strncmp(request->line, "capture ", 8) == 0)
+		return start_capture(running, request);
 	return json_pack("{s:s}", "error", "unknown request");
+}
+
+static void client_gone(void *ctx, unsigned long client)
+{
+	struct running *running = ctx;
+
+	captures_stop_client(running->captures, client);
+}
+
+static void capture_ended(void *ctx, unsigned long client, json_t *last)
+{
+	struct running *running = ctx;
+
+	control_finish(running->control, client, last);
+}
+
+static int publish_captures(void *ctx, const struct capture_set *set)
+{
+	struct running *running = ctx;
+
+	return plane_set_captures(running->plane, set);
+}
+
+static void count_port(void *ctx, unsigned port, struct port_counters *counters)
+{
+	struct running *running = ctx;
+
+	*counters = plane_port_counters(running->plane, port);
+}
+
+static int start_captures(struct running *running, bool force)
+{
+	const struct topology *topo = plane_topology(running->plane);
+	char why[CAPTURES_WHY_LEN];
+
+	running->captures = captures_new(&(struct captures_env){.topo = topo,
+								.tsc_hz = rte_get_tsc_hz(),
+								.native = true,
+								.ctx = running,
+								.publish = publish_captures,
+								.count = count_port,
+								.ended = capture_ended});
+	if (!running->captures)
+		return -errno;
+	for (unsigned i = 0; i < topo->n_captures; i++) {
+		int ret = captures_start(running->captures, &topo->captures[i], force, NULL, why);
+
+		if (ret < 0) {
+			log_event(LOG_ERROR, "capture %s: %s", topo->captures[i].name, why);
+			return ret;
+		}
+	}
+	return 0;
 }
 
 /* Ends by SIGTERM, SIGINT or SIGHUP, which every thread blocks from the start. */
@@ -60,7 +134,9 @@ static int open_signals(void)
 	sigaddset(&signals, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
 		return -errno;
+	/* Readers that go away and files that grow too long are errors of write(2). */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -89,18 +165,20 @@ static bool heed_signals(const struct running *running, int signal_fd, bool stop
 	return stopping;
 }
 
-static void serve(const struct running *running, struct control *control, int signal_fd,
-		  int tick_fd)
+static void serve(struct running *running, int signal_fd, int tick_fd)
 {
-	struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
-			       {.fd = tick_fd, .events = POLLIN},
-			       {.fd = control_fd(control), .events = POLLIN},
-			       {.fd = supervisor_fd(running->vms), .events = POLLIN}};
+	enum { SIGNALS, TICKS, CONTROL, VMS, CAPTURES, N };
+	struct pollfd fds[N] = {[SIGNALS] = {.fd = signal_fd, .events = POLLIN},
+				[TICKS] = {.fd = tick_fd, .events = POLLIN},
+				[CONTROL] = {.fd = control_fd(running->control), .events = POLLIN},
+				[VMS] = {.fd = supervisor_fd(running->vms), .events = POLLIN},
+				[CAPTURES] = {.events = POLLIN}};
 	bool stopping = false;
 	uint64_t ticks;
 
 	while (!stopping || supervisor_n_alive(running->vms)) {
-		if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0 && errno != EINTR)
+		fds[CAPTURES].fd = captures_fd(running->captures);
+		if (poll(fds, N, -1) < 0 && errno != EINTR)
 			return;
 		stopping = heed_signals(running, signal_fd, stopping);
 		if (read(tick_fd, &ticks, sizeof(ticks)) == sizeof(ticks)) {
@@ -108,34 +186,39 @@ static void serve(const struct running *running, struct control *control, int si
 			supervisor_tick(running->vms);
 		}
 		supervisor_serve(running->vms);
-		control_serve(control);
+		control_serve(running->control);
+		captures_serve(running->captures);
 	}
 }
 
-static int run_plane(struct running *running, int signal_fd)
+static int run_plane(struct running *running, bool force, int signal_fd)
 {
 	const struct switch_conf *conf = &plane_topology(running->plane)->sw;
 	char path[sizeof(conf->run_dir) + sizeof("/control.sock")];
-	struct control *control;
+	const struct control_handler handler = {
+		.ctx = running, .answer = answer, .gone = client_gone};
 	int tick_fd = open_ticks();
 	int ret;
 
 	snprintf(path, sizeof(path), "%s/control.sock", conf->run_dir);
-	control = control_open(path, answer, running);
-	ret = control ? plane_start(running->plane) : -errno;
+	running->control = control_open(path, &handler);
+	ret = running->control ? start_captures(running, force) : -errno;
+	if (ret == 0)
+		ret = plane_start(running->plane);
 	if (ret == 0) {
 		fprintf(stderr, "ready\n");
 		supervisor_start(running->vms);
-		serve(running, control, signal_fd, tick_fd);
+		serve(running, signal_fd, tick_fd);
 		plane_stop(running->plane);
 	}
-	control_close(control);
+	captures_free(running->captures);
+	control_close(running->control);
 	if (tick_fd >= 0)
 		close(tick_fd);
 	return ret;
 }
 
-static int run_eal(const struct topology *topo, struct supervisor *vms, int signal_fd)
+static int run_eal(const struct topology *topo, struct supervisor *vms, bool force, int signal_fd)
 {
 	struct running running = {.vms = vms};
 	int ret = eal_start(topo);
@@ -143,13 +226,13 @@ static int run_eal(const struct topology *topo, struct supervisor *vms, int sign
 	if (ret < 0)
 		return ret;
 	running.plane = plane_new(topo, openers, rte_get_tsc_hz());
-	ret = running.plane ? run_plane(&running, signal_fd) : -errno;
+	ret = running.plane ? run_plane(&running, force, signal_fd) : -errno;
 	plane_free(running.plane);
 	eal_stop();
 	return ret;
 }
 
-static int run(const struct topology *topo, int signal_fd)
+static int run(const struct topology *topo, bool force, int signal_fd)
 {
 	int lock = run_dir_claim(topo->sw.run_dir);
 	struct supervisor *vms;
@@ -158,13 +241,13 @@ static int run(const struct topology *topo, int signal_fd)
 	if (lock < 0)
 		return lock;
 	vms = supervisor_new(topo);
-	ret = vms ? run_eal(topo, vms, signal_fd) : -errno;
+	ret = vms ? run_eal(topo, vms, force, signal_fd) : -errno;
 	supervisor_free(vms);
 	run_dir_release(topo->sw.run_dir, lock);
 	return ret;
 }
 
-static const char usage[] = "usage: ringway run FILE\n"
+static const char usage[] = "usage: ringway run [--force] FILE\n"
 			    "\n"
 			    "Runs the switch that FILE describes, in the foreground. Events go to "
 			    "standard error, a line\n"
@@ -172,27 +255,36 @@ static const char usage[] = "usage: ringway run FILE\n"
 			    "or SIGHUP ends it and\n"
 			    "removes its sockets. Needs neither root nor hugepages. ringway check "
 			    "--help lists what FILE\n"
-			    "may say.\n";
+			    "may say.\n"
+			    "\n"
+			    "  --force  the captures of FILE replace files that exist\n";
 
-int command_run(int argc, char **argv)
+static int run_file(const char *path, bool force)
 {
 	struct topology topo;
 	int signal_fd, ret;
+
+	if (topology_load(&topo, path, print_error, NULL) < 0)
+		return EXIT_CONFIGURATION;
+	signal_fd = open_signals();
+	ret = signal_fd < 0 ? -errno : run(&topo, force, signal_fd);
+	if (signal_fd >= 0)
+		close(signal_fd);
+	topology_fini(&topo);
+	return ret < 0 ? EXIT_RUN_TIME : EXIT_OK;
+}
+
+int command_run(int argc, char **argv)
+{
+	bool force = argc == 3 && strcmp(argv[1], "--force") == 0;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		return EXIT_OK;
 	}
-	if (argc != 2) {
+	if (argc != 2 && !force) {
 		fputs(usage, stderr);
 		return EXIT_CONFIGURATION;
 	}
-	if (topology_load(&topo, argv[1], print_error, NULL) < 0)
-		return EXIT_CONFIGURATION;
-	signal_fd = open_signals();
-	ret = signal_fd < 0 ? -errno : run(&topo, signal_fd);
-	if (signal_fd >= 0)
-		close(signal_fd);
-	topology_fini(&topo);
-	return ret < 0 ? EXIT_RUN_TIME : EXIT_OK;
+	return run_file(argv[argc - 1], force);
 }

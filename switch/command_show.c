@@ -79,6 +79,29 @@ static void print_workers(const json_t *list)
 	}
 }
 
+static void print_captures(const json_t *list)
+{
+	const json_t *capture, *port;
+	size_t i, p;
+
+	printf("%-16s %12s %12s %12s  %-4s %-5s %-24s %s\n", "CAPTURE", "SEEN", "CAPTURED",
+	       "MISSED", "DIR", "DROPS", "FILE", "PORTS, FILTER");
+	json_array_foreach (list, i, capture) {
+		const char *filter = text(capture, "filter");
+		const char *error = text(capture, "error");
+
+		printf("%-16s %12lld %12lld %12lld  %-4s %-5s %-24s ", text(capture, "name"),
+		       (long long)number(capture, "seen"), (long long)number(capture, "captured"),
+		       (long long)number(capture, "missed"), text(capture, "direction"),
+		       json_is_true(json_object_get(capture, "drops")) ? "yes" : "no",
+		       text(capture, "file"));
+		json_array_foreach (json_object_get(capture, "ports"), p, port)
+			printf("%s%s", p ? "," : "", json_string_value(port));
+		printf("%s%s%s%s\n", filter[0] ? ", " : "", filter, error ? "; lost last: " : "",
+		       error ? error : "");
+	}
+}
+
 static void print_vms(const json_t *list)
 {
 	const json_t *vm, *port;
@@ -122,8 +145,8 @@ static const struct {
 	const char *key;
 	void (*print)(const json_t *list);
 } printers[] = {
-	{"ports", print_ports}, {"fdb", print_fdb},    {"workers", print_workers},
-	{"vms", print_vms},	{"qemu", print_lines},
+	{"ports", print_ports},	      {"fdb", print_fdb}, {"workers", print_workers},
+	{"captures", print_captures}, {"vms", print_vms}, {"qemu", print_lines},
 };
 
 static int print_answer(const json_t *answer, bool as_json)
@@ -146,12 +169,13 @@ static int print_answer(const json_t *answer, bool as_json)
 }
 
 static const char usage[] =
-	"usage: ringway show ports|fdb|workers|vms [--json] [-s NAME|SOCKET]\n"
+	"usage: ringway show ports|fdb|workers|vms|captures [--json] [-s NAME|SOCKET]\n"
 	"       ringway show qemu PORT [-s NAME|SOCKET]\n"
 	"\n"
 	"  ports    frames, notifications and drops by reason of every port\n"
 	"  fdb      which MAC address lives behind which port\n"
 	"  workers  what the polling threads do: bursts, cycles a frame, sleeps\n"
+	"  captures what is being captured: frames seen, captured and missed\n"
 	"  vms      the virtual machines: state, process, restarts, how they ended\n"
 	"  qemu     the arguments that wire a QEMU guest to a port, ready to paste\n"
 	"\n"

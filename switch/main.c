@@ -10,6 +10,7 @@ static const char usage[] =
 	"       ringway check FILE          check FILE and print it with every default spelled "
 	"out\n"
 	"       ringway show WHAT           look into a running switch; see ringway show --help\n"
+	"       ringway capture ['filter']  see frames; see ringway capture --help\n"
 	"       ringway console VM          what a virtual machine says; see ringway console "
 	"--help\n"
 	"       ringway --help | --version\n"
@@ -35,10 +36,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"run", command_run},
-	{"check", command_check},
-	{"show", command_show},
-	{"console", command_console},
+	{"run", command_run},	      {"check", command_check},	    {"show", command_show},
+	{"capture", command_capture}, {"console", command_console},
 };
 
 int main(int argc, char **argv)

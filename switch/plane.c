@@ -31,6 +31,7 @@ struct plane {
 	uint16_t *bridge_of;
 	uint64_t *n_kicks;
 	struct bridge **bridges;
+	const struct capture_set *captures;
 	struct plane_thread *threads;
 	struct rte_rcu_qsbr *qsbr;
 };
@@ -66,6 +67,7 @@ static int republish(struct plane *plane)
 						     .n_ports = plane->topo->n_ports,
 						     .bridges = plane->bridges,
 						     .n_bridges = plane->topo->n_bridges,
+						     .captures = plane->captures,
 						     .n_workers = plane->topo->sw.n_workers});
 	struct snapshot *last;
 
@@ -76,6 +78,21 @@ static int republish(struct plane *plane)
 	quiesce(plane);
 	snapshot_free(last);
 	return 0;
+}
+
+int plane_set_captures(struct plane *plane, const struct capture_set *captures)
+{
+	const struct capture_set *last;
+	int ret;
+
+	pthread_mutex_lock(&plane->lock);
+	last = plane->captures;
+	plane->captures = captures;
+	ret = republish(plane);
+	if (ret < 0)
+		plane->captures = last;
+	pthread_mutex_unlock(&plane->lock);
+	return ret;
 }
 
 static void on_link(void *ctx, struct port *port, bool up)

@@ -33,6 +33,9 @@ void plane_free(struct plane *plane);
 /* Once a second: entries that are too old, rings that broke. */
 void plane_housekeep(struct plane *plane);
 
+/* From its return on, workers look at these captures (NULL: none) and at no others. */
+int plane_set_captures(struct plane *plane, const struct capture_set *captures);
+
 const struct topology *plane_topology(const struct plane *plane);
 bool plane_linked(struct plane *plane, unsigned port);
 /* What all workers counted for a port together. */

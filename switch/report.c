@@ -176,6 +176,8 @@ json_t *report(struct plane *plane, const char *words)
 			return reports[i].make(plane, argument);
 	return json_pack(
 		"{s:o}", "error",
-		json_sprintf("\"%.*s\" cannot be shown: ports, fdb, workers, vms and qemu PORT can",
-			     (int)len, words));
+		json_sprintf(
+			"\"%.*s\" cannot be shown: ports, fdb, workers, vms, captures and qemu "
+			"PORT can",
+			(int)len, words));
 }

@@ -50,6 +50,7 @@ struct snapshot *snapshot_new(const struct snapshot_conf *conf)
 	if (!snapshot)
 		return NULL;
 	snapshot->ports = conf->ports;
+	snapshot->captures = conf->captures;
 	snapshot->n_ports = conf->n_ports;
 	snapshot->n_bridges = conf->n_bridges;
 	snapshot->n_workers = conf->n_workers;

@@ -2,12 +2,13 @@
  * bridge have a link.
  *
  * Threads:   immutable from snapshot_new() on. The plane publishes one and frees the one before
- * after a grace period. Ownership: borrows ports and bridges, which outlive it. */
+ * after a grace period. Ownership: borrows ports, bridges and captures, which outlive it. */
 #ifndef SWITCH_SNAPSHOT_H
 #define SWITCH_SNAPSHOT_H
 
 #include "ports/port.h"
 #include "switch/bridge.h"
+#include "switch/capture.h"
 
 struct poll {
 	struct port *port;
@@ -24,6 +25,7 @@ struct snapshot {
 	const struct bridge_view **bridge_of; /* by port id */
 	struct bridge_view *views;	      /* by bridge */
 	struct poll_list *polled_by;	      /* by worker; only queues of ports with a link */
+	const struct capture_set *captures;   /* NULL: nobody captures */
 	unsigned n_bridges;
 	unsigned n_workers;
 	unsigned n_ports;
@@ -37,6 +39,7 @@ struct snapshot_conf {
 	unsigned n_ports;
 	struct bridge *const *bridges;
 	unsigned n_bridges;
+	const struct capture_set *captures;
 	unsigned n_workers;
 };
 

@@ -32,6 +32,8 @@ struct worker {
 	uint16_t *to_notify; /* ports that were sent to in this sweep */
 	bool *notifies;	     /* by port id: is in to_notify */
 	unsigned n_to_notify;
+	const struct capture_set *captures; /* of the snapshot in hand; NULL: nobody captures */
+	uint16_t queue;			    /* that is being polled */
 	struct burst burst;
 };
 
@@ -89,12 +91,26 @@ const struct port_counters *worker_port_counters(const struct worker *worker, ui
 	return &worker->ports[port];
 }
 
+static void __attribute__((noinline))
+capture(struct worker *worker, uint16_t port, enum capture_point point,
+	const struct frame *const *frames, unsigned n, enum drop_reason why)
+{
+	capture_frames(worker->captures,
+		       &(struct capture_where){.worker = (uint16_t)worker->conf.id,
+					       .port = port,
+					       .queue = worker->queue,
+					       .point = point,
+					       .why = why},
+		       frames, n);
+}
+
 /* The one door out for a frame that is not delivered. port is who it is charged to. */
 static void drop(struct worker *worker, uint16_t port, const struct frame *const *frames,
 		 unsigned n, enum drop_reason why)
 {
-	(void)frames;
 	counter_add(&worker->ports[port].drops[why], n);
+	if (worker->captures)
+		capture(worker, port, CAPTURE_DROP, frames, n, why);
 }
 
 static uint64_t bytes_of(const struct frame *const *frames, unsigned n)
@@ -126,6 +142,8 @@ static unsigned send(struct worker *worker, struct port *port, unsigned queue,
 
 		counter_add(&counters->count[COUNT_TX_FRAMES], n_sent);
 		counter_add(&counters->count[COUNT_TX_BYTES], bytes_of(frames + done, n_sent));
+		if (worker->captures)
+			capture(worker, port->id, CAPTURE_TX, frames + done, n_sent, 0);
 		done += n_sent;
 		if (done == n || why == PORT_BUSY)
 			break;
@@ -250,6 +268,20 @@ static void forward(struct worker *worker, const struct snapshot *snapshot, uint
 	outbox_reset(out);
 }
 
+static void __attribute__((noinline)) capture_burst(struct worker *worker, uint16_t port)
+{
+	const struct burst *burst = &worker->burst;
+	const struct frame *frames[BURST_MAX];
+
+	for (unsigned i = 0; i < burst->n; i++)
+		frames[i] = &burst->frames[i];
+	capture(worker, port, CAPTURE_RX, frames, burst->n, 0);
+	for (unsigned i = 0; i < burst->n_kept; i++) {
+		frames[0] = burst_kept(burst, i);
+		capture(worker, port, CAPTURE_DROP, frames, 1, burst->kept_why[i]);
+	}
+}
+
 /* One burst of one queue. Returns how many frames it took. */
 static unsigned poll_queue(struct worker *worker, const struct snapshot *snapshot,
 			   const struct poll *poll)
@@ -264,6 +296,9 @@ static unsigned poll_queue(struct worker *worker, const struct snapshot *snapsho
 	if (n == 0)
 		return 0;
 	counter_add(&counters->count[COUNT_RX_FRAMES], n);
+	worker->queue = poll->queue;
+	if (worker->captures)
+		capture_burst(worker, port->id);
 	if (burst->n)
 		forward(worker, snapshot, port->id);
 	for (unsigned why = 0; burst->n_refused && why < DROP_N; why++)
@@ -292,6 +327,7 @@ unsigned worker_sweep(struct worker *worker, const struct snapshot *snapshot)
 	const struct poll_list *list = &snapshot->polled_by[worker->conf.id];
 	unsigned n = 0;
 
+	worker->captures = snapshot->captures;
 	for (unsigned i = 0; i < list->n; i++)
 		n += poll_queue(worker, snapshot, &list->polls[i]);
 	for (unsigned i = 0; i < worker->n_to_notify; i++) {

@@ -50,10 +50,10 @@ static void an_unknown_section_or_key_is_told_with_the_nearest_word(void)
 		{PORT "[swich]\nfoo = 1\n",
 		 "t.ini:2: [swich]: unknown section; did you mean [switch]?\n"},
 		{PORT "[globals]\n", "t.ini:2: [globals]: unknown section; write [switch], [bridge "
-				     "NAME], [port NAME] or [vm NAME]\n"},
+				     "NAME], [port NAME], [vm NAME] or [capture NAME]\n"},
 		{PORT "[]\n",
-		 "t.ini:2: []: unknown section; write [switch], [bridge NAME], [port NAME] or [vm "
-		 "NAME]\n"},
+		 "t.ini:2: []: unknown section; write [switch], [bridge NAME], [port NAME], [vm "
+		 "NAME] or [capture NAME]\n"},
 		{PORT "sokcet = a\n",
 		 "t.ini:2: [port p] sokcet: unknown key; did you mean \"socket\"?\n"},
 		{PORT "socket_mode = 0600\n",

@@ -95,6 +95,7 @@ class Switch:
         self.run_dir = os.path.join(self.dir, "run")
         self.ports = ports
         self.checked = checked
+        self.force = False
         self.process = None
         self.as_user = as_user
         self.program = RINGWAY
@@ -111,12 +112,12 @@ class Switch:
 
     def launch(self):
         """Starts the program and waits for nothing."""
-        command = [self.program, "run", self.file]
+        command = [self.program, "run", *(["--force"] if self.force else []), self.file]
         if self.as_user:
             group = pwd.getpwnam(self.as_user).pw_gid
             command = ["setpriv", f"--reuid={self.as_user}", f"--regid={group}", "--clear-groups", *command]
         with open(self.log_path, "a", encoding="utf-8") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir)
 
     def start(self):
         """Starts the program, waits for `ready`; returns how long that took in seconds."""

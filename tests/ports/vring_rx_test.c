@@ -320,6 +320,9 @@ static void vring_rx_drops_what_is_no_frame(void)
 				CU_ASSERT_EQUAL(s->burst->n, 0);
 				CU_ASSERT_EQUAL(s->burst->n_refused, 1);
 				CU_ASSERT_EQUAL(s->burst->n_dropped[DROP_RUNT], 1);
+				CU_ASSERT_EQUAL_FATAL(s->burst->n_kept, 1);
+				CU_ASSERT_EQUAL(s->burst->kept_why[0], DROP_RUNT);
+				CU_ASSERT(burst_kept(s->burst, 0)->len < FRAME_LEN_MIN);
 				vring_rx_release(&s->guest.vr);
 				CU_ASSERT(guest_collect(&s->guest, &used));
 			}
@@ -344,7 +347,10 @@ static void vring_rx_takes_the_longest_frame_and_drops_a_longer_one(void)
 			burst_reset(s->burst);
 			CU_ASSERT_EQUAL(vring_rx(&s->guest.vr, s->burst), 1);
 			CU_ASSERT_EQUAL(s->burst->n_dropped[DROP_OVERSIZE], 1);
-			CU_ASSERT_EQUAL(s->burst->n_segments, 0);
+			CU_ASSERT_EQUAL_FATAL(s->burst->n_kept, 1);
+			CU_ASSERT_EQUAL(s->burst->kept_why[0], DROP_OVERSIZE);
+			CU_ASSERT_EQUAL(burst_kept(s->burst, 0)->len, FRAME_LEN_MAX + 1);
+			CU_ASSERT(burst_kept(s->burst, 0)->n_segments >= n);
 			sender_close(s);
 		}
 }
