@@ -176,13 +176,14 @@ static void add_port(struct text *text, unsigned idx, unsigned n_bridges)
 		add(text, "socket-group = %s\n", ONE_OF("root", "0", "65534", "4294967294"));
 }
 
-static void add_vm(struct text *text, unsigned idx, unsigned port)
+/* With a port of its own: of the others some are not for VMs. */
+static void add_vm(struct text *text, unsigned idx)
 {
 	bool kernel = dice(2);
 
-	add(text, "[vm v%u]\n", idx);
+	add(text, "[port n%u]\n[vm v%u]\n", idx, idx);
 	if (dice(2))
-		add(text, "ports = p%u\n", port);
+		add(text, "ports = n%u\n", idx);
 	if (kernel)
 		add(text, "kernel = %s\n", ONE_OF("/bin/sh", "/bin/../bin/sh"));
 	if (kernel && dice(2))
@@ -219,7 +220,7 @@ static void make_file(struct text *text)
 			add(text, "\n; comment = [x]\n");
 	}
 	for (unsigned vm = 0; vm < n_ports && dice(2); vm++)
-		add_vm(text, vm, n_ports - 1 - vm);
+		add_vm(text, vm);
 }
 
 static bool same_bridge(const struct bridge_conf *a, const struct bridge_conf *b)
