@@ -388,6 +388,8 @@ bool value_is_set(const struct key_def *key, const void *field)
 
 void value_describe(const struct key_def *key, FILE *out)
 {
+	uint32_t mib;
+
 	switch (key->type) {
 	case VALUE_UINT:
 		fprintf(out, "%ju..%ju", (uintmax_t)key->min, (uintmax_t)key->max);
@@ -460,9 +462,11 @@ void value_describe(const struct key_def *key, FILE *out)
 		fprintf(out, "text of at most %zu bytes", key->size - 1);
 		break;
 	case VALUE_MEMORY:
-		vm_value_print_memory(key, &(uint32_t){key->min}, out);
+		mib = (uint32_t)key->min;
+		vm_value_print_memory(key, &mib, out);
 		fputs("..", out);
-		vm_value_print_memory(key, &(uint32_t){key->max}, out);
+		mib = (uint32_t)key->max;
+		vm_value_print_memory(key, &mib, out);
 		break;
 	case VALUE_TYPE_N:
 		break;

@@ -157,6 +157,7 @@ static int open_terminal(const char *path)
 		return -errno;
 	if (!S_ISSOCK(st.st_mode)) {
 		fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+		/* cppcheck-suppress resourceLeak ; given to the caller */
 		return fd < 0 ? -errno : fd;
 	}
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);

@@ -21,8 +21,10 @@ static void regions_open(struct guest *guest)
 	unsigned n = guest->conf.n_regions ? guest->conf.n_regions : 1;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint8_t *all = sure(mmap(NULL, GUEST_REGION_LEN + 2 * GUEST_PAGE, PROT_NONE,
-					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+		const size_t len = GUEST_REGION_LEN + 2 * GUEST_PAGE;
+		const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+		/* cppcheck-suppress invalidFunctionArg ; as mmap(2) wants it */
+		uint8_t *all = sure(mmap(NULL, len, PROT_NONE, flags, -1, 0));
 
 		if (mprotect(all + GUEST_PAGE, GUEST_REGION_LEN, PROT_READ | PROT_WRITE) < 0)
 			sure(NULL);
