@@ -19,7 +19,7 @@ enum {
 int capture_value_parse_ports(const struct key_def *key, const char *text, void *field,
 			      struct value_why *why)
 {
-	char list[TOPOLOGY_TEXT_LEN] = "", name[TOPOLOGY_NAME_LEN + 1];
+	char list[CAPTURE_TEXT_LEN] = "", name[TOPOLOGY_NAME_LEN + 1];
 	size_t list_len = 0;
 
 	if (strcmp(text, "*") == 0) {

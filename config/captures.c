@@ -6,6 +6,10 @@
 #include "config/path.h"
 #include "config/suggest.h"
 
+_Static_assert((int)CAPTURE_NAME_LEN == TOPOLOGY_NAME_LEN &&
+		       (int)CAPTURE_MAX_PORTS == TOPOLOGY_MAX_PORTS,
+	       "capture_conf.h knows how long names are and how many ports there may be");
+
 const char *topology_find_ports(const struct topology *topo, struct capture_conf *conf, size_t *len)
 {
 	bool all = strcmp(conf->ports, "*") == 0;

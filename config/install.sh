@@ -41,6 +41,7 @@ tests     iperf3
 tests     tshark                   reads captures
 tests     openvswitch-switch       the oracle of bridges: ovs-vswitchd as a plain process
 tests     util-linux               setpriv
+tests     procps                   sysctl
 END
 )
 

@@ -45,11 +45,6 @@ static const char *const direction_words[] = {
 	[CAPTURE_ONLY_TX] = "tx",
 	[CAPTURE_DIRECTION_N] = NULL,
 };
-static const char *const drops_words[] = {
-	[CAPTURE_DROPS_NO] = "no",
-	[CAPTURE_DROPS_YES] = "yes",
-	[CAPTURE_DROPS_N] = NULL,
-};
 static const char *const role_words[] = {
 	[ROLE_SERVER] = "server",
 	[ROLE_CLIENT] = "client",
@@ -73,7 +68,6 @@ static_assert(N_OF(bridge_mode_words) == BRIDGE_MODE_N + 1, "a word for every br
 static_assert(N_OF(l2cp_words) == L2CP_N + 1, "a word for every l2cp mode");
 static_assert(N_OF(port_type_words) == PORT_TYPE_N + 1, "a word for every port type");
 static_assert(N_OF(direction_words) == CAPTURE_DIRECTION_N + 1, "a word for every direction");
-static_assert(N_OF(drops_words) == CAPTURE_DROPS_N + 1, "a word for with drops and without");
 static_assert(N_OF(role_words) == ROLE_N + 1, "a word for every role");
 static_assert(N_OF(priority_tags_words) == PRIORITY_TAGS_N + 1, "a word for every choice");
 static_assert(N_OF(yes_no_words) == YES_NO_N + 1, "yes and no");
@@ -345,7 +339,7 @@ static const struct key_def capture_keys[] = {
 	{.name = "drops",
 	 .type = VALUE_ENUM,
 	 FIELD(struct capture_conf, drops),
-	 .words = drops_words,
+	 .words = yes_no_words,
 	 .fallback = "no",
 	 .help = "yes: frames that are dropped at the port as well, with the reason as a comment"},
 	{.name = "filter",
@@ -364,7 +358,7 @@ static const struct key_def capture_keys[] = {
 	{.name = "file",
 	 .type = VALUE_FILE,
 	 FIELD(struct capture_conf, file),
-	 .max = TOPOLOGY_TEXT_LEN - 1,
+	 .max = CAPTURE_TEXT_LEN - 1,
 	 .fallback_help = "NAME.pcapng",
 	 .help = "where to; a relative path starts where ringway is started; .pcap: the old "
 		 "format; "

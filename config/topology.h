@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "config/capture_conf.h"
 #include "config/vm_conf.h"
 
 enum {
@@ -26,9 +27,6 @@ enum {
 	TOPOLOGY_MAX_QUEUES = 8,   /* queue pairs of a port */
 	TOPOLOGY_DEVICE_LEN = 256, /* bytes of a device with its NUL */
 	TOPOLOGY_IFNAME_LEN = 16,  /* bytes of a network interface's name with its NUL: IFNAMSIZ */
-	TOPOLOGY_MAX_CAPTURES = 32,
-	TOPOLOGY_TEXT_LEN =
-		1024, /* bytes of a list of ports, a filter or a file name with its NUL */
 	TOPOLOGY_NO_BRIDGE = -1,
 	TOPOLOGY_VLAN_MAX = 4094, /* IEEE 802.1Q: 0 means "no VLAN", 4095 is reserved */
 	TOPOLOGY_MAX_MACS = 8,	  /* addresses that one port may be bound to */
@@ -39,8 +37,6 @@ enum hugepages_mode { HUGEPAGES_AUTO, HUGEPAGES_YES, HUGEPAGES_NO, HUGEPAGES_N }
 enum bridge_mode { BRIDGE_SWITCH, BRIDGE_HUB, BRIDGE_WIRE, BRIDGE_MODE_N };
 enum l2cp_mode { L2CP_DROP, L2CP_FORWARD, L2CP_N };
 enum port_type { PORT_VHOST_USER, PORT_TAP, PORT_ETHDEV, PORT_TYPE_N };
-enum capture_direction { CAPTURE_BOTH, CAPTURE_ONLY_RX, CAPTURE_ONLY_TX, CAPTURE_DIRECTION_N };
-enum capture_drops { CAPTURE_DROPS_NO, CAPTURE_DROPS_YES, CAPTURE_DROPS_N };
 enum port_role { ROLE_SERVER, ROLE_CLIENT, ROLE_N };
 enum priority_tags { PRIORITY_TAGS_NO, PRIORITY_TAGS_IF_NONZERO, PRIORITY_TAGS_N };
 enum yes_no { NO, YES, YES_NO_N };
@@ -119,27 +115,6 @@ struct port_conf {
 	int line;
 };
 
-/* [capture NAME] */
-struct capture_conf {
-	char name[TOPOLOGY_NAME_LEN];
-	char ports[TOPOLOGY_TEXT_LEN];		    /* names with commas between, or "*" */
-	uint64_t port_set[TOPOLOGY_MAX_PORTS / 64]; /* the same as bits, by index */
-	enum capture_direction
-		direction; /* as the switch sees it: rx comes from the port's guest */
-	enum capture_drops drops;
-	char filter[TOPOLOGY_TEXT_LEN]; /* pcap-filter(7); "": everything */
-	uint32_t snaplen;
-	char file[TOPOLOGY_TEXT_LEN]; /* "-": standard output */
-	uint64_t rotate_size;	      /* bytes; 0: one file */
-	uint32_t rotate_files;	      /* 0: all stay */
-	int line;
-};
-
-static inline bool capture_conf_has_port(const struct capture_conf *conf, unsigned port)
-{
-	return conf->port_set[port / 64] >> port % 64 & 1;
-}
-
 struct topology {
 	struct switch_conf sw;
 	struct bridge_conf *bridges;
@@ -167,11 +142,6 @@ int topology_dump(const struct topology *topo, FILE *out);
 /* Writes what an INI file may say: every section and key with its type, range, default and meaning.
  * 0 or -EIO. */
 int topology_reference(FILE *out);
-
-/* Finds the ports that conf->ports names. Returns NULL, or a name in the list that no port has (the
- * list's own bytes, *len of them). */
-const char *topology_find_ports(const struct topology *topo, struct capture_conf *conf,
-				size_t *len);
 
 void topology_fini(struct topology *topo);
 

@@ -112,6 +112,12 @@ static bool parameter(const struct port_conf *conf, const char *name, char *valu
 	return false;
 }
 
+bool ethdev_sits_on_interface(const struct port_conf *conf)
+{
+	return strncmp(conf->device, "net_af_", strlen("net_af_")) == 0 ||
+	       strncmp(conf->device, "net_pcap", strlen("net_pcap")) == 0;
+}
+
 static int check_vdev(const struct port_conf *conf)
 {
 	char word[64], value[64];
@@ -126,8 +132,7 @@ static int check_vdev(const struct port_conf *conf)
 			  conf->name, conf->device, (int)len, conf->device, RINGWAY_ETHDEV_DRIVERS);
 		return -ENODEV;
 	}
-	if (parameter(conf, "iface", value, sizeof(value)) &&
-	    strncmp(conf->device, "net_pcap", 8) && strncmp(conf->device, "net_virtio", 10) &&
+	if (ethdev_sits_on_interface(conf) && parameter(conf, "iface", value, sizeof(value)) &&
 	    if_nametoindex(value) == 0) {
 		log_event(LOG_ERROR,
 			  "port %s: device %s: there is no interface %s: `ip link` lists those "

@@ -8,7 +8,13 @@
 
 #include "config/topology.h"
 
+#include <stdbool.h>
+
 int ethdev_check(const struct port_conf *conf);
+
+/* Whether it is a virtual device on an interface that is the kernel's; others make what they name.
+ */
+bool ethdev_sits_on_interface(const struct port_conf *conf);
 
 /* Says what of the interface's settings will hurt a virtual device on it. */
 void ethdev_check_interface(const struct port_conf *conf, int ifindex);

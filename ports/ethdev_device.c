@@ -233,7 +233,7 @@ static int bring_up(const struct port_conf *conf, struct ethdev_device *device)
 		return complain(conf, "tells nothing of itself", -ret);
 	device->tx_offloads = offloads_of(&info);
 	device->scatters = device->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	device->ifindex = (int)info.if_index;
+	device->ifindex = ethdev_sits_on_interface(conf) ? (int)info.if_index : 0;
 	if (device->ifindex > 0)
 		ethdev_check_interface(conf, device->ifindex);
 	device->n_rx_queues = device->n_tx_queues = conf->n_queues;

@@ -8,6 +8,7 @@
 #include <ifaddrs.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdint.h>
@@ -113,9 +114,41 @@ static int open_tun(const struct port_conf *conf)
 	return -error;
 }
 
+static uint64_t fnv1a(uint64_t hash, const char *text)
+{
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * UINT64_C(1099511628211);
+	return hash;
+}
+
+/* An address that the interface has after every restart, or guests would send to the one before
+ * until their neighbour tables forget it. Another host has another one (machine-id(5)). */
+static void keep_mac(const struct port_conf *conf, int fd)
+{
+	struct ifreq request = request_for(conf);
+	char machine[64] = "";
+	FILE *file = fopen("/etc/machine-id", "re");
+	uint64_t hash;
+
+	if (!file)
+		return;
+	if (fgets(machine, sizeof(machine), file)) {
+		hash = fnv1a(fnv1a(UINT64_C(14695981039346656037), machine), conf->ifname);
+		memcpy(request.ifr_hwaddr.sa_data, &hash, 6);
+		request.ifr_hwaddr.sa_data[0] = 0x02; /* locally administered */
+		request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+		/* The kernel's choice is a good one, too. */
+		if (ioctl(fd, SIOCSIFHWADDR, &request) < 0)
+			log_event(LOG_INFO, "port %s: TAP %s: has a random MAC address: %s",
+				  conf->name, conf->ifname, strerror(errno));
+	}
+	fclose(file);
+}
+
 /* Of an interface that we have just made. */
 static int keep_for(const struct port_conf *conf, int fd)
 {
+	keep_mac(conf, fd);
 	if (conf->owner != (uid_t)-1 && ioctl(fd, TUNSETOWNER, (unsigned long)conf->owner) < 0)
 		return -errno;
 	if (conf->persist == YES && ioctl(fd, TUNSETPERSIST, 1UL) < 0)

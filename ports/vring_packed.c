@@ -1,4 +1,5 @@
-#include "ports/vring_burst.h"
+#include "ports/vring_rx.h"
+#include "ports/vring_tx.h"
 
 /* A place in the ring (VIRTQ_WRAP) moved on by n descriptors. n is more than the ring has only when
  * a guest writes into descriptors that it has given away; the place stays in the ring nevertheless.

@@ -1,4 +1,5 @@
-#include "ports/vring_burst.h"
+#include "ports/vring_rx.h"
+#include "ports/vring_tx.h"
 
 #define READ_ONCE_U16(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 

@@ -228,10 +228,9 @@ bool capture_output_wants_rotation(const struct capture_output *output, uint32_t
 unsigned capture_output_rotate(struct capture_output *output)
 {
 	unsigned n_lost = capture_file_flush_last(&output->file);
-	unsigned n_more;
 
-	if (capture_file_rotate(&output->file) == 0)
-		begin_file(output, &n_more);
+	/* Where it fails the packet goes into the same file; else it finds a new one to begin. */
+	capture_file_rotate(&output->file);
 	return n_lost;
 }
 

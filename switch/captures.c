@@ -87,7 +87,7 @@ static bool wants_point(const struct capture_conf *conf, enum capture_point poin
 	case CAPTURE_TX:
 		return conf->direction != CAPTURE_ONLY_RX;
 	default:
-		return conf->drops == CAPTURE_DROPS_YES;
+		return conf->drops == YES;
 	}
 }
 
@@ -204,11 +204,11 @@ static json_t *describe(const struct captures *captures, const struct capture *c
 	const char *engine = !conf->filter[0]	      ? "none"
 			     : capture->filter.native ? "native"
 						      : "interpreted";
-	json_t *object = json_pack(
-		"{s:s, s:o, s:s, s:b, s:s, s:s, s:I, s:s}", "name", conf->name, "ports",
-		ports_of(captures, conf), "direction", direction_names[conf->direction], "drops",
-		conf->drops == CAPTURE_DROPS_YES, "filter", conf->filter, "filter_engine", engine,
-		"snaplen", (json_int_t)conf->snaplen, "file", conf->file);
+	json_t *object =
+		json_pack("{s:s, s:o, s:s, s:b, s:s, s:s, s:I, s:s}", "name", conf->name, "ports",
+			  ports_of(captures, conf), "direction", direction_names[conf->direction],
+			  "drops", conf->drops == YES, "filter", conf->filter, "filter_engine",
+			  engine, "snaplen", (json_int_t)conf->snaplen, "file", conf->file);
 
 	json_object_set_new(object, "live", json_boolean(capture->client != 0));
 	json_object_set_new(object, "seen", json_integer((json_int_t)totals.n_seen));

@@ -54,7 +54,7 @@ static int read_conf(const struct topology *topo, const json_t *request, struct 
 	if (!ports || !filter || !file) {
 		snprintf(why, CAPTURES_WHY_LEN,
 			 "ports, filter and file are texts shorter than %d bytes",
-			 TOPOLOGY_TEXT_LEN);
+			 CAPTURE_TEXT_LEN);
 		return -EINVAL;
 	}
 	if (!direction || read_direction(direction, conf) < 0) {
@@ -67,8 +67,7 @@ static int read_conf(const struct topology *topo, const json_t *request, struct 
 		return -EINVAL;
 	}
 	conf->snaplen = (uint32_t)snaplen;
-	conf->drops = json_is_true(json_object_get(request, "drops")) ? CAPTURE_DROPS_YES
-								      : CAPTURE_DROPS_NO;
+	conf->drops = json_is_true(json_object_get(request, "drops")) ? YES : NO;
 	strcpy(conf->ports, ports);
 	strcpy(conf->filter, filter);
 	strcpy(conf->file, file);

@@ -47,6 +47,13 @@ void vm_argv_mac(const struct topology *topo, const struct port_conf *port,
 	const char *const texts[] = {topo->sw.name, "/", port->name};
 	uint32_t hash = 2166136261u; /* FNV-1a */
 
+	if (port->mac.n) {
+		const uint8_t *bound = port->mac.macs[0];
+
+		snprintf(mac, 18, "%02x:%02x:%02x:%02x:%02x:%02x", bound[0], bound[1], bound[2],
+			 bound[3], bound[4], bound[5]);
+		return;
+	}
 	for (unsigned i = 0; i < 3; i++)
 		for (const char *c = texts[i]; *c; c++)
 			hash = (hash ^ (uint8_t)*c) * 16777619u;

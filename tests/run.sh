@@ -42,7 +42,7 @@ run_tests() {
 	say "$dir: tests ${*:-of all suites}"
 	rm -f "$log"
 	# Timeouts only guard against hangs: a busy machine with sanitizers may take its time.
-	meson test -C "$dir" --no-rebuild --print-errorlogs --timeout-multiplier 5 "${arguments[@]}"
+	meson test -C "$dir" --no-rebuild --print-errorlogs --timeout-multiplier 3 "${arguments[@]}"
 	if [[ -s $log ]]; then
 		reports+=("$log")
 	else

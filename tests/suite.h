@@ -7,6 +7,12 @@
 #include <CUnit/Basic.h>
 #include <stdlib.h>
 
+/* An entry of the table of tests. */
+#define SUITE_TEST(function)                                                                       \
+	{                                                                                          \
+#function, function                                                                \
+	}
+
 /* tests ends with CU_TEST_INFO_NULL. A run in which nothing ran has failed. */
 static inline int suite_run(const char *name, CU_TestInfo *tests)
 {

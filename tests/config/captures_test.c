@@ -22,7 +22,7 @@ static void a_capture_alone_takes_everything_into_a_file_of_its_name(void)
 	CU_ASSERT_STRING_EQUAL(conf->ports, "*");
 	CU_ASSERT_EQUAL(conf->port_set[0], 3);
 	CU_ASSERT_EQUAL(conf->direction, CAPTURE_BOTH);
-	CU_ASSERT_EQUAL(conf->drops, CAPTURE_DROPS_NO);
+	CU_ASSERT_EQUAL(conf->drops, NO);
 	CU_ASSERT_STRING_EQUAL(conf->filter, "");
 	CU_ASSERT_EQUAL(conf->snaplen, 262144);
 	CU_ASSERT_STRING_EQUAL(conf->file, "lab.pcapng");

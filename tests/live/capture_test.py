@@ -80,7 +80,7 @@ def fields(path, *names, where="frame"):
 def expect_readable(path):
     """All three readers take the file to its end; returns how many packets it has."""
     tshark(path)
-    done = subprocess.run(["tcpdump", "-nn", "-r", path], capture_output=True, text=True, check=False)
+    done = subprocess.run(["tcpdump", "-Z", "root", "-nn", "-r", path], capture_output=True, text=True, check=False)
     complaints = [line for line in done.stderr.splitlines() if not line.startswith("reading from file")]
     expect(done.returncode == 0 and not complaints, f"tcpdump {path}: {done.stderr}")
     done = subprocess.run(["capinfos", "-M", "-c", "-o", path], capture_output=True, text=True, check=False)

@@ -4,7 +4,7 @@ import time
 from rig import Switch, expect, live, main, measured
 from testpmd import Testpmd
 
-N_FRAMES = 1_000_000
+N_FRAMES = 500_000  # from each of two guests
 
 
 def circulate(pmd, switch, n=N_FRAMES, setup=("set fwd mac",), burst=8):

@@ -18,7 +18,8 @@ import traceback
 RINGWAY = os.environ.get("RINGWAY", os.path.join(os.path.dirname(__file__), "../../build/ringway"))
 
 # The first group of ports/drop.h: charged to the source. The others are charged to the destination.
-INGRESS_DROPS = ("runt", "oversize", "bad_vnet_hdr", "bad_source", "l2cp", "same_port", "no_port")
+INGRESS_DROPS = ("runt", "oversize", "bad_vnet_hdr", "bad_source", "l2cp", "same_port", "no_port", "vlan",
+                 "spoofed_mac", "max_macs", "storm", "isolated")
 
 tests = {}
 

@@ -80,11 +80,11 @@ static void vring_does_not_notify_of_nothing(void)
  * indices are. */
 static void vring_notifies_when_the_used_event_is_passed(void)
 {
-	static const uint16_t starts[] = {0, 1, 100, 32767, 32768, 65503, 65530, 65534, 65535};
+	static const uint16_t starts[] = {0, 100, 32760, 65503, 65530, 65535};
 	struct burst *burst = burst_new();
 
 	for (unsigned s = 0; s < sizeof(starts) / sizeof(starts[0]); s++)
-		for (unsigned n = 1; n <= BURST_MAX; n++)
+		for (unsigned n = 1; n <= BURST_MAX; n += n < 4 ? 1 : 7)
 			for (int distance = -40; distance <= 40; distance++) {
 				struct guest guest;
 				bool wanted = distance >= 0 && distance < (int)n;

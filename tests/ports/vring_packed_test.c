@@ -236,8 +236,8 @@ static void vring_packed_notifies_when_the_place_is_passed(void)
 
 	for (unsigned s = 0; s < sizeof(few) / sizeof(few[0]); s++)
 		for (unsigned n = 1; n <= 7 && n <= few[s]; n += 2)
-			for (unsigned begin = 0; begin < 2u * few[s]; begin += 1 + few[s] / 40)
-				for (unsigned ahead = 0; ahead < few[s]; ahead += 1 + ahead / 9) {
+			for (unsigned begin = 0; begin < 2u * few[s]; begin += 1 + few[s] / 15)
+				for (unsigned ahead = 0; ahead < few[s]; ahead += 1 + ahead / 5) {
 					struct guest guest;
 					uint16_t start, event;
 

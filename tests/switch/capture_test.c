@@ -167,6 +167,9 @@ static void capture_copies_as_much_as_the_longest_snaplen_asks_for(void)
 	CU_ASSERT_EQUAL(record->takers, 3);
 	CU_ASSERT_EQUAL(record->cap_len, 128);
 	CU_ASSERT_EQUAL(memcmp(record->data, large->bytes, 128), 0);
+	rig->watches[0].snaplen = 200;
+	show(rig, CAPTURE_RX, 0, &large->frame);
+	CU_ASSERT_EQUAL(next(rig)->cap_len, 200);
 	free(small);
 	free(large);
 	rig_free(rig);
