@@ -1,11 +1,15 @@
 #include "ports/vhost_lib.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <rte_vhost.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Requests of the vhost-user specification that need more than librte_vhost does for us. */
 enum vhost_user_request {
@@ -205,12 +209,45 @@ int vhost_lib_open(struct vhost_lib **lib_out, const struct vhost_lib_conf *conf
 	return 0;
 }
 
+static void ignore_signal(int number)
+{
+	(void)number;
+}
+
+/* The library's thread looks at a new listening socket when the poll(2) that it is in ends, a
+ * second later at worst (22.11 wakes it for connections only). A signal ends it at once. */
+static void wake_events_thread(void)
+{
+	const struct sigaction action = {.sa_handler = ignore_signal}; /* no SA_RESTART */
+	DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *task;
+
+	if (!tasks)
+		return;
+	sigaction(SIGUSR2, &action, NULL);
+	while ((task = readdir(tasks))) {
+		char path[sizeof("/proc/self/task//comm") + sizeof(task->d_name)], name[16] = "";
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		if (fgets(name, sizeof(name), file) && strncmp(name, "vhost-events", 12) == 0)
+			tgkill(getpid(), (pid_t)strtol(task->d_name, NULL, 10), SIGUSR2);
+		fclose(file);
+	}
+	closedir(tasks);
+}
+
 int vhost_lib_start(struct vhost_lib *lib)
 {
 	errno = 0;
-	if (rte_vhost_driver_start(lib->conf.socket) == 0)
-		return 0;
-	return errno ? -errno : -EIO;
+	if (rte_vhost_driver_start(lib->conf.socket) < 0)
+		return errno ? -errno : -EIO;
+	if (!lib->conf.client)
+		wake_events_thread();
+	return 0;
 }
 
 void vhost_lib_close(struct vhost_lib *lib)
