@@ -75,7 +75,7 @@ static void vring_packed_goes_round_and_round(void)
 				&guest,
 				&(struct guest_conf){.features = PACKED | (kind & 2 ? IN_ORDER : 0),
 						     .size = sizes[s]});
-			while (n_slots < 5u * sizes[s] + 100) {
+			while (n_slots < 5u * sizes[s] + 100 && n_bad == 0) {
 				unsigned n_wanted =
 					1 + (seed = seed * 1103515245 + 12345) / 65536 % 31;
 				unsigned n = 0;

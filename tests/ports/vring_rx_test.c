@@ -167,7 +167,7 @@ static void vring_rx_goes_on_where_indices_wrap(void)
 			unsigned n_sent = 0;
 
 			cut(s, 60, NULL, 1, &piece);
-			while (n_sent < 3 * 65536 + 5) {
+			while (n_sent < 3 * 65536 + 5 && n_bad == 0) {
 				unsigned n = 0;
 
 				for (; n < 1 + n_sent % 31 && guest_room(&s->guest) > 0; n++)
