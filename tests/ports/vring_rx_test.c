@@ -389,6 +389,37 @@ static void vring_rx_leaves_for_the_next_burst_what_the_arena_cannot_hold(void)
 	}
 }
 
+/* Chains fill all of the arena but four pieces; ten frames of one piece follow. */
+static void vring_rx_counts_single_pieces_against_the_arena_too(void)
+{
+	enum { N_PIECES = 511, N_CHAINS = 4, N_SINGLES = 10, LEN = 1600 };
+	static struct guest_piece pieces[N_PIECES];
+	static uint32_t lens[N_PIECES];
+
+	for (unsigned i = 0; i < N_PIECES; i++)
+		lens[i] = 3;
+	for (unsigned l = 0; l < N_LAYOUTS; l++) {
+		struct sender *s = sender_open(
+			&(struct guest_conf){.features = MODERN | layouts[l], .size = 4096});
+
+		for (unsigned i = 0; i < N_CHAINS; i++)
+			send_direct(s, pieces, cut(s, LEN, lens, N_PIECES, pieces));
+		for (unsigned i = 0; i < N_SINGLES; i++)
+			send_direct(s, pieces, cut(s, 100, NULL, 1, pieces));
+		burst_reset(s->burst);
+		CU_ASSERT_EQUAL(vring_rx(&s->guest.vr, s->burst), N_CHAINS + 4);
+		CU_ASSERT_EQUAL(s->burst->n_segments, BURST_SEGMENTS);
+		vring_rx_release(&s->guest.vr);
+		burst_reset(s->burst);
+		CU_ASSERT_EQUAL(vring_rx(&s->guest.vr, s->burst), N_SINGLES - 4);
+		CU_ASSERT(frame_is(&s->burst->frames[0], s->sent + HDR, 100));
+		vring_rx_release(&s->guest.vr);
+		CU_ASSERT_EQUAL(guest_collect_all(&s->guest), N_CHAINS + N_SINGLES);
+		CU_ASSERT_EQUAL(s->guest.vr.fault, VRING_OK);
+		sender_close(s);
+	}
+}
+
 static void vring_rx_drops_a_frame_of_more_pieces_than_the_arena(void)
 {
 	static struct guest_piece pieces[PIECES_MAX];
@@ -457,6 +488,8 @@ int main(void)
 		 vring_rx_takes_the_longest_frame_and_drops_a_longer_one},
 		{"vring_rx_leaves_for_the_next_burst_what_the_arena_cannot_hold",
 		 vring_rx_leaves_for_the_next_burst_what_the_arena_cannot_hold},
+		{"vring_rx_counts_single_pieces_against_the_arena_too",
+		 vring_rx_counts_single_pieces_against_the_arena_too},
 		{"vring_rx_drops_a_frame_of_more_pieces_than_the_arena",
 		 vring_rx_drops_a_frame_of_more_pieces_than_the_arena},
 		{"vring_rx_keeps_its_copy_when_the_guest_rewrites_its_buffer",
