@@ -386,6 +386,20 @@ bool value_is_set(const struct key_def *key, const void *field)
 	return false;
 }
 
+/* Of the types whose values look the same whatever the key. */
+static const char *const descriptions[VALUE_TYPE_N] = {
+	[VALUE_MODE] = "octal MODE, 0000..0777",
+	[VALUE_USER] = "USER or number",
+	[VALUE_GROUP] = "GROUP or number",
+	[VALUE_ADDRESS] = "ADDRESS/PREFIX-LENGTH",
+	[VALUE_DEVICE] = "PCI address, or NAME,PARAMETER=VALUE,...",
+	[VALUE_VLANS] = "VLANs as in: 10,20-29",
+	[VALUE_PORTS] = "NAME,NAME,... of [port NAME], or *",
+	[VALUE_FILTER] = "pcap-filter(7)",
+	[VALUE_FILE] = "PATH or -",
+	[VALUE_INPUT] = "PATH of a file",
+};
+
 void value_describe(const struct key_def *key, FILE *out)
 {
 	uint32_t mib;
@@ -411,24 +425,6 @@ void value_describe(const struct key_def *key, FILE *out)
 	case VALUE_SOCKET:
 		fprintf(out, "PATH, at most %ju bytes", (uintmax_t)key->max);
 		break;
-	case VALUE_MODE:
-		fputs("octal MODE, 0000..0777", out);
-		break;
-	case VALUE_USER:
-		fputs("USER or number", out);
-		break;
-	case VALUE_GROUP:
-		fputs("GROUP or number", out);
-		break;
-	case VALUE_ADDRESS:
-		fputs("ADDRESS/PREFIX-LENGTH", out);
-		break;
-	case VALUE_DEVICE:
-		fputs("PCI address, or NAME,PARAMETER=VALUE,...", out);
-		break;
-	case VALUE_VLANS:
-		fputs("VLANs as in: 10,20-29", out);
-		break;
 	case VALUE_MACS:
 		fprintf(out, "MAC, or up to %d as in: 52:54:00:00:00:01, 52:54:00:00:00:02",
 			TOPOLOGY_MAX_MACS);
@@ -436,15 +432,6 @@ void value_describe(const struct key_def *key, FILE *out)
 	case VALUE_WORKERS:
 		fprintf(out, "%ju..%ju, or cores LIST as in: cores 2,4-6", (uintmax_t)key->min,
 			(uintmax_t)key->max);
-		break;
-	case VALUE_PORTS:
-		fputs("NAME,NAME,... of [port NAME], or *", out);
-		break;
-	case VALUE_FILTER:
-		fputs("pcap-filter(7)", out);
-		break;
-	case VALUE_FILE:
-		fputs("PATH or -", out);
 		break;
 	case VALUE_SIZE:
 		capture_value_print_size(key, &key->min, out);
@@ -454,9 +441,6 @@ void value_describe(const struct key_def *key, FILE *out)
 		break;
 	case VALUE_VM_PORTS:
 		fprintf(out, "NAME, NAME, ... of [port NAME]s, at most %d", VM_CONF_MAX_PORTS);
-		break;
-	case VALUE_INPUT:
-		fputs("PATH of a file", out);
 		break;
 	case VALUE_TEXT:
 		fprintf(out, "text of at most %zu bytes", key->size - 1);
@@ -468,7 +452,8 @@ void value_describe(const struct key_def *key, FILE *out)
 		mib = (uint32_t)key->max;
 		vm_value_print_memory(key, &mib, out);
 		break;
-	case VALUE_TYPE_N:
+	default:
+		fputs(descriptions[key->type], out);
 		break;
 	}
 }
