@@ -27,6 +27,7 @@ guests    busybox-static           the whole user space of a guest
 guests    cpio                     packs it
 guests    ca-certificates
 tests     clang                    the second compiler
+tests     libclang-rt-14-dev       its sanitizers
 tests     clang-format-14          the format is law
 tests     cppcheck                 static checks
 tests     shellcheck               the same for shell scripts
