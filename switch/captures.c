@@ -20,6 +20,7 @@ struct capture {
 	unsigned long client; /* 0: of the INI file */
 	struct capture_filter filter;
 	struct capture_job job;
+	char (*descriptions)[DESCRIPTION_LEN]; /* by port id; the headers of files refer to them */
 	bool stopping;
 };
 
@@ -67,6 +68,7 @@ static void free_capture(struct capture *capture)
 	capture_filter_free(&capture->filter);
 	free(capture->job.watch.counts);
 	free(capture->job.tallies);
+	free(capture->descriptions);
 	free(capture);
 }
 
@@ -251,22 +253,22 @@ static int open_output(struct captures *captures, struct capture *capture, bool 
 {
 	const struct topology *topo = captures->env.topo;
 	struct pcapng_interface *ports = calloc(topo->n_ports, sizeof(*ports));
-	char(*descriptions)[DESCRIPTION_LEN] = calloc(topo->n_ports, DESCRIPTION_LEN);
 	const struct capture_conf *conf = &capture->conf;
 	size_t len = strlen(conf->file);
 	int ret = -ENOMEM;
 
-	for (unsigned i = 0; ports && descriptions && i < topo->n_ports; i++) {
+	capture->descriptions = calloc(topo->n_ports, DESCRIPTION_LEN);
+	for (unsigned i = 0; ports && capture->descriptions && i < topo->n_ports; i++) {
 		if (!capture_conf_has_port(conf, i))
 			continue;
-		snprintf(descriptions[i], DESCRIPTION_LEN, "port of bridge %s, switch %s",
+		snprintf(capture->descriptions[i], DESCRIPTION_LEN, "port of bridge %s, switch %s",
 			 topo->bridges[topo->ports[i].bridge].name, topo->sw.name);
 		ports[i] = (struct pcapng_interface){.name = topo->ports[i].name,
-						     .description = descriptions[i],
+						     .description = capture->descriptions[i],
 						     .filter = conf->filter,
 						     .snaplen = conf->snaplen};
 	}
-	if (ports && descriptions)
+	if (ports && capture->descriptions)
 		ret = capture_output_open(
 			&capture->job.output,
 			&(struct capture_output_conf){
@@ -281,7 +283,6 @@ static int open_output(struct captures *captures, struct capture *capture, bool 
 				.n_ports = topo->n_ports,
 				.ports = ports});
 	free(ports);
-	free(descriptions);
 	return ret;
 }
 

@@ -40,7 +40,8 @@ static void measure(struct tsc_clock *clock, uint64_t tsc, uint64_t ns)
 
 	if (ticks < clock->hz)
 		return;
-	rate = (((__int128)ns - clock->first_ns) << FRACTION_BITS) / ticks;
+	/* May be negative: a multiplication, because that cannot be shifted. */
+	rate = ((__int128)ns - clock->first_ns) * ((__int128)1 << FRACTION_BITS) / ticks;
 	off = rate > nominal ? rate - nominal : nominal - rate;
 	if (off * PLAUSIBLE < nominal) {
 		clock->true_ns_per_tick = (uint64_t)rate;
