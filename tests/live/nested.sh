@@ -97,13 +97,23 @@ outer_initrd "$work_dir/outer.cpio"
 # The TSC of an emulated CPU on a busy host is calibrated wrong, by a factor of ten at times.
 log=${RINGWAY_NESTED_LOG:-$work_dir/log}
 # Nor does its timer always tick in time for the kernel's check.
-timeout "$timeout_s" qemu-system-x86_64 -accel tcg -cpu max -smp 2 -m 2048 -nographic -no-reboot -nodefaults \
-    -serial stdio -kernel "$vmlinuz" -initrd "$work_dir/outer.cpio" \
-    -append "console=ttyS0 quiet panic=-1 rdinit=/init tsc=unstable clocksource=hpet no_timer_check" \
-    </dev/null >"$log" 2>&1 &
-qemu=$!
-wait "$qemu" || true
-cat "$log"
+run_outer() {
+    timeout "$timeout_s" qemu-system-x86_64 -accel tcg -cpu max -smp 2 -m 2048 -nographic -no-reboot -nodefaults \
+        -serial stdio -kernel "$vmlinuz" -initrd "$work_dir/outer.cpio" \
+        -append "console=ttyS0 quiet panic=-1 rdinit=/init tsc=unstable clocksource=hpet no_timer_check" \
+        </dev/null >"$log" 2>&1 &
+    qemu=$!
+    wait "$qemu" || true
+    cat "$log"
+}
+
+run_outer
+# An emulated outer kernel may die of its own clock before the scenario has an end. That says nothing about what is
+# tested, so it gets a second chance; a verdict does not.
+if ! grep -q '^NESTED VERDICT' "$log"; then
+    echo "nested: the outer machine came to no verdict; once more"
+    run_outer
+fi
 if grep -q '^NESTED VERDICT 0' "$log"; then
     echo "nested: passed"
 else
