@@ -454,7 +454,10 @@ def a_killed_switch_leaves_files_that_open():
             switch.kill()
             pmd.kill()
         for name in ("all.pcapng", "old.pcap"):
-            expect(expect_readable(switch.path(name)) > 0, f"{name} has frames")
+            # The kill may have cut the last packet short: all before it are read (RCN-19).
+            done = subprocess.run(["tshark", "-n", "-r", switch.path(name)], capture_output=True, text=True, check=False)
+            complaints = [line for line in done.stderr.splitlines() if "Running as user" not in line and "cut short" not in line]
+            expect(done.stdout.count("\n") > 0 and not [line for line in complaints if line.strip()], f"{name}: {done.stderr}")
         switch.force = True
         switch.start()
 
