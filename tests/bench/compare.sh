@@ -1,45 +1,48 @@
 #!/bin/bash
 # compare.sh - Ringway, testpmd (io forwarding, no switching) and Open vSwitch-DPDK (NORMAL) side by side.
 #
-# For each case the switches take turns (A B C A B C ...), each time freshly started, with one polling core each and the
-# same guests (vgen) on the other core. What counts is busy TSC cycles of the polling core per forwarded frame, as the
-# switch itself counts them. Before and after each trial the distance of the two cores is measured, because virtual
-# machines move. The result is a Markdown table on stdout, and trials.tsv, table.md and plot.svg in the output folder.
+# For each case all switches are started, each with guests of its own (vgen on one core) and one polling core, the same for
+# all. They take turns, a slice each (A B C A B C ...), and whoever's turn it is not is stopped (SIGSTOP). What counts is
+# busy TSC cycles of the polling core per forwarded frame, as the switch itself counts them, and its ratio to the others'
+# in the same turn: virtual machines move, so figures that lie apart cannot be compared. The distance of the two cores is
+# measured before and after each turn. The result is a Markdown table on stdout, and slices.tsv, table.md and plot.svg in
+# the output folder.
 set -u
 
 usage() {
 	cat <<-'USAGE'
 		usage: tests/bench/compare.sh [options]
-		  --short              one round of few cases, a second each (for CI: prints, judges nothing)
-		  --rounds N           how often each switch is measured per case (default 5; short: 1)
-		  --slices N           a trial is so many slices, and its figure is that of the best: other work on the
-		                       machine only ever adds cycles (default 6; short: 3)
-		  --seconds S          length of a slice (default 0.5; short: 0.3)
+		  --short              few cases, one round of a few short turns (for CI: prints, judges nothing)
+		  --rounds N           how often all switches are started anew per case (default 2; short: 1)
+		  --turns N            turns per round (default 15; short: 3)
+		  --seconds S          length of a slice, one switch's part of a turn (default 0.3; short: 0.2)
 		  --cases "A B ..."    default: all; short: 64-split 64-packed 1500-split. Known cases:
 		                       64-split 64-packed 1500-split 1500-packed tso-split tso-packed, rings of 1024,
 		                       and the same with -256 behind for rings of 256
-		  --switches "A B .."  of: ringway testpmd ovs (default: all)
+		  --switches "A B .."  of: ringway other testpmd ovs (default: ringway testpmd ovs); the first is what the
+		                       others are compared with
 		  --build DIR          where ringway and vgen are (default: build beside the sources)
+		  --other DIR          a second build of Ringway, which is the switch "other"
 		  --out DIR            (default: DIR/compare of the build)
 		  --core-switch N      the polling core (default 1)
 		  --core-generator N   core of vgen and of all control threads (default 0)
 		  --realtime           during slices, SCHED_FIFO for the polling thread and vgen (root): for a machine that does
 		                       other work too; that work stands still meanwhile
 		Needs dpdk-testpmd (dpdk), openvswitch-switch-dpdk, jq, python3. Hugepages are used by testpmd and Open
-		vSwitch if 3 GiB of them are free, else all run without.
+		vSwitch if 4 GiB of them are free, else all run without.
 	USAGE
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=$here/../../build
-rounds=5
-slices=6
-seconds=0.5
+rounds=2
+turns=15
+seconds=0.3
 cases="64-split 64-packed 1500-split 1500-packed tso-split tso-packed 64-split-256 64-packed-256 1500-split-256"
 switches="ringway testpmd ovs"
+other=
 core_switch=1
 core_generator=0
-as=
 out=
 realtime=
 
@@ -47,8 +50,8 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--short)
 		rounds=1
-		slices=3
-		seconds=0.3
+		turns=3
+		seconds=0.2
 		cases="64-split 64-packed 1500-split"
 		;;
 	--realtime) realtime=1 ;;
@@ -56,7 +59,7 @@ while [ $# -gt 0 ]; do
 		usage
 		exit 0
 		;;
-	--rounds | --slices | --seconds | --cases | --switches | --build | --out | --core-switch | --core-generator)
+	--rounds | --turns | --seconds | --cases | --switches | --build | --other | --out | --core-switch | --core-generator)
 		[ $# -ge 2 ] || {
 			usage >&2
 			exit 2
@@ -75,8 +78,7 @@ done
 build=$(cd "$build" && pwd) || exit 2
 out=${out:-$build/compare}
 mkdir -p "$out" || exit 2
-dir=$(mktemp -d /tmp/compare.XXXXXX)
-pid=
+top=$(mktemp -d /tmp/compare.XXXXXX)
 # shellcheck source=SCRIPTDIR/compare_switches.sh disable=SC1091
 . "$here/compare_switches.sh"
 
@@ -89,10 +91,39 @@ for tool in jq python3 "$build/vgen"; do
 	}
 done
 
-running=
+declare -A pids to from # by switch: its process, and the pipes to and from its vgen
+declare -A vgens
+
+# Calls KIND_function of a switch, where `dir` is its own folder and `pid` its process.
+of_switch() { # SWITCH FUNCTION ARGUMENT...
+	local dir=$top/$1 build=$build kind=$1 name=$1 function=$2 status
+	shift 2
+	[ "$name" != other ] || {
+		kind=ringway
+		build=$other
+	}
+	pid=${pids[$name]:-}
+	"${kind}_$function" "$@"
+	status=$?
+	pids[$name]=$pid
+	return $status
+}
+
+stop_all() {
+	local switch
+	for switch in "${!pids[@]}"; do
+		kill -CONT "${pids[$switch]}" 2>/dev/null
+		[ -z "${vgens[$switch]:-}" ] || kill "${vgens[$switch]}" 2>/dev/null
+		of_switch "$switch" stop
+		[ -z "${vgens[$switch]:-}" ] || wait "${vgens[$switch]}" 2>/dev/null
+		rm -rf "${top:?}/$switch"
+	done
+	pids=() vgens=()
+}
+
 cleanup() {
-	[ -n "$running" ] && "${running}_stop"
-	rm -rf "$dir"
+	stop_all
+	rm -rf "$top"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
@@ -129,88 +160,113 @@ preemptions() { # of all threads of a process
 }
 
 # The threads that have the polling core to themselves, and vgen.
-schedule() { # POLICY PRIORITY VGEN-PID
+schedule() { # SWITCH POLICY PRIORITY
 	local task
 	[ -n "$realtime" ] || return 0
-	for task in /proc/"$pid"/task/*; do
+	for task in /proc/"${pids[$1]}"/task/*; do
 		[ "$(awk '/^Cpus_allowed_list/ {print $2}' "$task/status")" = "$core_switch" ] &&
-			chrt "$1" -p "$2" "${task##*/}"
+			chrt "$2" -p "$3" "${task##*/}"
 	done
-	chrt "$1" -p "$2" "$3"
+	chrt "$2" -p "$3" "${vgens[$1]}"
 }
 
-# Runs vgen against the running switch: leaves a JSON object for each slice in $dir/result, and a line "busy-cycles frames
-# bursts preemptions" for each in $dir/busy.
-measure() { # SWITCH CASE
-	local word before options=$1_options
-	rm -f "$dir/to" "$dir/from"
+# Reads what the switch's vgen says until it says WORD.
+await() { # SWITCH WORD
+	local word heard=
+	while read -r -t 120 -u "${from[$1]}" word; do
+		[ "$word" != "$2" ] || return 0
+		heard="$heard$word "
+	done
+	say "$1: ${heard:-vgen ended without a word}"
+	return 1
+}
+
+# Starts a switch and its guests, and stops it before its first slice.
+start() { # SWITCH CASE
+	local dir=$top/$1 tso=0 options in out
+	options=$1_options
+	case $2 in tso-*) tso=1 ;; esac
+	mkdir "$dir" || return 1
+	if ! of_switch "$1" start $tso; then
+		say "$1 does not start; the end of its log:"
+		tail -n 5 "$dir"/*.log >&2
+		return 1
+	fi
 	mkfifo "$dir/to" "$dir/from"
 	# shellcheck disable=SC2046,SC2086
-	$as "$build/vgen" $(case_options "$2") ${!options:-} --core "$core_generator" --seconds "$seconds" --slices "$slices" \
-		--warm-up 0.5 --connect-timeout 30 --pause "$dir/p0.sock" "$dir/p1.sock" <"$dir/to" >"$dir/result" 2>"$dir/from" &
-	local vgen=$!
-	exec {to}>"$dir/to" {from}<"$dir/from"
-	: >"$dir/busy"
-	lost_words=
-	while read -r -t 120 -u "$from" word; do
-		case $word in
-		warm)
-			"$1_clear"
-			before=$(preemptions "$pid")
-			schedule --fifo 10 "$vgen"
-			echo >&"$to"
-			;;
-		done)
-			schedule --other 0 "$vgen"
-			echo "$("$1_read") $(($(preemptions "$pid") - before))" >>"$dir/busy"
-			echo >&"$to"
-			;;
-		*) lost_words="$lost_words$word " ;;
-		esac
-	done
-	exec {to}>&- {from}<&-
-	wait "$vgen" || {
-		say "$1, $2: not measured: ${lost_words:-vgen ended without a word}"
-		return 1
-	}
+	"$build/vgen" $(case_options "$2") ${!options:-} --core "$core_generator" --seconds "$seconds" --slices "$turns" \
+		--warm-up 0.3 --connect-timeout 30 --pause "$dir/p0.sock" "$dir/p1.sock" \
+		<"$dir/to" >"$dir/result" 2>"$dir/from" &
+	vgens[$1]=$!
+	exec {out}>"$dir/to" {in}<"$dir/from"
+	to[$1]=$out from[$1]=$in
+	await "$1" warm && kill -STOP "${pids[$1]}"
 }
 
-# The best slice as one line of trials.tsv. A slice that the switch says nothing about fails the trial.
-choose() { # CASE ROUND SWITCH NEAR-BEFORE NEAR-AFTER
-	jq -r -s --rawfile busy "$dir/busy" --args '
-		[., ($busy | split("\n") | map(select(. != "") | split(" ") | map(tonumber)))] | transpose |
-		map({vgen: .[0], n: .[1]}) | min_by(.n[0] / .n[1]) | [$ARGS.positional[0, 1, 2], .n[0, 1, 2],
-		(.vgen | .frames_per_second, .sent, .lost, .duplicated + .reordered + .strays, .mean_rx_burst),
-		$ARGS.positional[3, 4], .n[3]] | @tsv' "$@" <"$dir/result"
-}
-
-trial() { # SWITCH CASE ROUND
-	local near_before near_after tso=0 ok=1
-	case $2 in tso-*) tso=1 ;; esac
-	near_before=$(placement)
-	running=$1
-	if ! "$1_start" $tso; then
-		say "$1 does not start; the end of its log:"
-		tail -n 5 "$dir/$1.log" >&2
-		ok=0
-	elif ! measure "$1" "$2"; then
-		ok=0
+# One line of slices.tsv, without the placements. A slice that the switch says nothing about fails.
+slice() { # SWITCH CASE TURN LAST
+	local preempted busy
+	kill -CONT "${pids[$1]}"
+	of_switch "$1" clear
+	preempted=$(preemptions "${pids[$1]}")
+	schedule "$1" --fifo 10
+	echo >&"${to[$1]}"
+	await "$1" "done" || return 1
+	schedule "$1" --other 0
+	busy=$(of_switch "$1" read) || return 1
+	preempted=$(($(preemptions "${pids[$1]}") - preempted))
+	echo >&"${to[$1]}"
+	if [ "$4" = 0 ]; then
+		await "$1" warm || return 1
+	else
+		wait "${vgens[$1]}"
 	fi
-	"$1_stop"
-	running=
-	rm -f "$dir"/*.sock
-	[ $ok = 1 ] || return 1
-	near_after=$(placement)
-	choose "$2" "$3" "$1" "$near_before" "$near_after" >>"$out/trials.tsv" || {
-		say "$1, $2: the switch's own counters could not be read"
-		return 1
-	}
-	tail -n 1 "$out/trials.tsv" | awk '{printf "compare: %-14s round %s  %-8s %8.1f cycles a frame\n", $1, $2, $3,
-		$5 ? $4 / $5 : 0}' >&2
+	kill -STOP "${pids[$1]}"
+	# shellcheck disable=SC2086
+	jq -r -s --args '[$ARGS.positional[0, 1, 2, 3, 4, 5]] + (.[-1] | [.frames_per_second, .sent, .lost,
+		.duplicated + .reordered + .strays, .mean_rx_burst]) + [$ARGS.positional[6]] | @tsv' \
+		"$2" "$3" "$1" $busy $preempted <"$top/$1/result"
 }
 
-printf 'case\tround\tswitch\tbusy_cycles\tframes\tbursts\tframes_per_second\tsent\tlost\tdisordered\trx_burst\tnear_before\tnear_after\tpreempted\n' \
-	>"$out/trials.tsv"
+# A switch that fails is left out of the rest of the case.
+turn() { # CASE TURN LAST
+	local switch near_before near_after
+	near_before=$(placement)
+	: >"$top/turn"
+	for switch in $running; do
+		slice "$switch" "$1" "$2" "$3" >>"$top/turn" || {
+			say "$switch, $1: not measured"
+			running=$(without "$switch" "$running")
+		}
+	done
+	near_after=$(placement)
+	sed "s/\$/\t$near_before\t$near_after/" "$top/turn" >>"$out/slices.tsv"
+	awk -F '\t' 'NR == 1 {printf "compare: %s %s", $1, $2} {printf "  %s %.1f", $3, $5 ? $4 / $5 : 0}
+		END {print "  cycles a frame"}' "$top/turn" >&2
+}
+
+without() { # WORD "WORDS"
+	local word
+	for word in $2; do
+		[ "$word" = "$1" ] || echo -n "$word "
+	done
+}
+
+round() { # CASE NUMBER
+	local switch i
+	running=$switches
+	for switch in $switches; do
+		start "$switch" "$1" || running=$(without "$switch" "$running")
+	done
+	for ((i = 1; i <= turns; i++)); do
+		[ -n "$running" ] || break
+		turn "$1" $((($2 - 1) * turns + i)) $((i == turns))
+	done
+	stop_all
+}
+
+printf 'case\tturn\tswitch\tbusy_cycles\tframes\tbursts\tframes_per_second\tsent\tlost\tdisordered\trx_burst\tpreempted\tnear_before\tnear_after\n' \
+	>"$out/slices.tsv"
 for case in $cases; do
 	case_options "$case" >/dev/null || {
 		say "no case is called $case; see --help"
@@ -218,12 +274,8 @@ for case in $cases; do
 	}
 done
 for case in $cases; do
-	skip=
-	for ((round = 1; round <= rounds; round++)); do
-		for switch in $switches; do
-			case " $skip " in *" $switch "*) continue ;; esac
-			trial "$switch" "$case" "$round" || skip="$skip $switch"
-		done
+	for ((i = 1; i <= rounds; i++)); do
+		round "$case" "$i"
 	done
 done
 python3 "$here/compare_report.py" "$out"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""compare_report.py DIR - makes table.md and plot.svg of the trials.tsv that compare.sh wrote."""
+"""compare_report.py DIR - makes table.md and plot.svg of the slices.tsv that compare.sh wrote."""
 
 import csv
 import datetime
@@ -20,11 +20,11 @@ TARGETS = {
     ("tso-split", "testpmd"): (1.5, 1.9),
     ("tso-packed", "testpmd"): (1.5, 1.9),
 }
-NAMES = {"ringway": "Ringway", "testpmd": "testpmd io", "ovs": "OVS-DPDK NORMAL"}
-COLOURS = {"ringway": "#1b6ca8", "testpmd": "#c98a1b", "ovs": "#8a8a8a"}
+NAMES = {"ringway": "Ringway", "other": "the other Ringway", "testpmd": "testpmd io", "ovs": "OVS-DPDK NORMAL"}
+COLOURS = {"ringway": "#1b6ca8", "other": "#7fb2d6", "testpmd": "#c98a1b", "ovs": "#8a8a8a"}
 
 
-def read_trials(path):
+def read_slices(path):
     with open(path, encoding="ascii") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     for row in rows:
@@ -48,12 +48,12 @@ def span(values, digits):
 
 
 def ratios(rows, case, other):
-    """Of trials that were neighbours in time."""
-    cycles = {(r["round"], r["switch"]): r["cycles"] for r in rows if r["case"] == case}
-    rounds = sorted({round for round, _ in cycles})
+    """Of slices of the same turn."""
+    cycles = {(r["turn"], r["switch"]): r["cycles"] for r in rows if r["case"] == case}
+    turns = sorted({turn for turn, _ in cycles})
     return [
         cycles[(n, other)] / cycles[(n, "ringway")]
-        for n in rounds
+        for n in turns
         if cycles.get((n, other)) and cycles.get((n, "ringway"))
     ]
 
@@ -110,10 +110,10 @@ def make_table(rows):
         lines.append("| " + " | ".join(cells) + " |")
     lines += [
         "",
-        "Busy TSC cycles of the polling core per frame from guest to guest, as the switch counts them. A trial's figure is "
-        "that of its best slice; given are median (range) of the trials, and of the ratio of neighbouring trials. Burst "
+        "Busy TSC cycles of the polling core per frame from guest to guest, as the switch counts them. Given "
+        "are median (range) of the slices, and of the ratio of two slices in the same turn. Burst "
         "(receive buffers found at once), lost and preempted (involuntary context switches of "
-        f"the switch in a trial): medians, in the order {' / '.join(NAMES[s] for s in switches)}.",
+        f"the switch in a slice): medians, in the order {' / '.join(NAMES[s] for s in switches)}.",
         describe_machine(rows),
     ]
     return "\n".join(lines) + "\n"
@@ -167,7 +167,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     out = sys.argv[1]
-    rows = read_trials(os.path.join(out, "trials.tsv"))
+    rows = read_slices(os.path.join(out, "slices.tsv"))
     if not rows:
         sys.exit("compare: nothing was measured; the lines above say why")
     table = make_table(rows)

@@ -45,7 +45,7 @@ ringway_start() {
 		[port p1]
 		socket = $dir/p1.sock
 	INI
-	$as "$build/ringway" run "$dir/ringway.ini" >"$dir/ringway.log" 2>&1 &
+	"$build/ringway" run "$dir/ringway.ini" >"$dir/ringway.log" 2>&1 &
 	pid=$!
 	wait_for 60 grep -qx ready "$dir/ringway.log" && have_sockets
 }
@@ -77,8 +77,8 @@ testpmd_start() { # TSO
 	# Open for reading and writing, so that neither side blocks.
 	exec {testpmd_in}<>"$dir/testpmd.in"
 	# shellcheck disable=SC2046
-	$as stdbuf -oL dpdk-testpmd -l "$core_generator,$core_switch" --main-lcore "$core_generator" --no-pci \
-		$(dpdk_memory 1024) --file-prefix "compare$$" --no-telemetry \
+	stdbuf -oL dpdk-testpmd -l "$core_generator,$core_switch" --main-lcore "$core_generator" --no-pci \
+		$(dpdk_memory 1024) --file-prefix "testpmd$$" --no-telemetry \
 		--vdev "net_vhost0,iface=$dir/p0.sock$tso" --vdev "net_vhost1,iface=$dir/p1.sock$tso" \
 		-- -i --forward-mode=io --nb-cores=1 --record-core-cycles --no-lsc-interrupt \
 		--rxd=1024 --txd=1024 <"$dir/testpmd.in" >"$dir/testpmd.log" 2>&1 &
@@ -144,9 +144,9 @@ ovs_start() { # TSO
 	ovs_set --no-wait set Open_vSwitch . other_config:dpdk-init=true \
 		other_config:pmd-cpu-mask="$(printf '0x%x' $((1 << core_switch)))" \
 		other_config:dpdk-lcore-mask="$(printf '0x%x' $((1 << core_generator)))" \
-		other_config:dpdk-extra="$extra --no-pci --file-prefix compare$$ --no-telemetry" \
+		other_config:dpdk-extra="$extra --no-pci --file-prefix ovs$$ --no-telemetry" \
 		other_config:userspace-tso-enable=$tso
-	$as env OVS_RUNDIR="$dir" OVS_LOGDIR="$dir" OVS_DBDIR="$dir" OVS_SYSCONFDIR="$dir" \
+	env OVS_RUNDIR="$dir" OVS_LOGDIR="$dir" OVS_DBDIR="$dir" OVS_SYSCONFDIR="$dir" \
 		/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk "unix:$dir/db.sock" \
 		--unixctl="$dir/vswitchd.ctl" --no-chdir -vconsole:warn >"$dir/ovs.log" 2>&1 &
 	pid=$!

@@ -14,8 +14,6 @@ vgen=$build/vgen
 core_switch=$(($(nproc) - 1))
 # shellcheck disable=SC2034
 core_generator=0
-# shellcheck disable=SC2034
-as=
 dir=$(mktemp -d /tmp/vgen-testpmd.XXXXXX)
 # shellcheck source=SCRIPTDIR/compare_switches.sh disable=SC1091
 . "$here/compare_switches.sh"
