@@ -11,6 +11,7 @@ enum {
 	ETHERTYPE_OFFSET = 12,
 	ETHERTYPE_VLAN_LE = 0x0081, /* 0x8100 as a little-endian load sees it */
 	VLAN_ID_MASK = 0x0fff,
+	KEYS_LEN = 16, /* of a frame's first bytes: what its two keys are made of */
 };
 
 struct bridge *bridge_new(const struct bridge_conf *conf, uint16_t n_ports, uint64_t seed)
@@ -142,6 +143,19 @@ static void forward_learning(const struct bridge_view *view, uint16_t src,
 		outbox_add(out, memo->port, frame);
 }
 
+/* Asks for the entries of a burst whose frames belong to many conversations. */
+static void prefetch_entries(const struct fdb *fdb, const struct burst *burst)
+{
+	for (unsigned i = 1; i < burst->n; i++) {
+		const struct frame *frame = &burst->frames[i];
+
+		if (!memcmp(frame->head, burst->frames[i - 1].head, KEYS_LEN))
+			continue;
+		fdb_prefetch(fdb, mac_load(frame->head + 6) | vlan_of(frame) << 48);
+		fdb_prefetch(fdb, mac_load(frame->head) | vlan_of(frame) << 48);
+	}
+}
+
 void bridge_forward(const struct bridge_view *view, uint16_t src, const struct burst *burst,
 		    uint32_t now_s, struct outbox *out)
 {
@@ -157,6 +171,7 @@ void bridge_forward(const struct bridge_view *view, uint16_t src, const struct b
 			flood(view, src, &burst->frames[i], out);
 		return;
 	}
+	prefetch_entries(view->bridge->fdb, burst);
 	for (unsigned i = 0; i < burst->n; i++)
 		forward_learning(view, src, &burst->frames[i], now_s, &memo, out);
 }

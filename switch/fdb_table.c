@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { SLOTS = FDB_TABLE_SLOTS };
+enum { SLOTS = FDB_TABLE_SLOTS, HUGE_PAGE = 2 << 20 };
 
 static uint64_t splitmix64(uint64_t *state)
 {
@@ -15,12 +16,19 @@ static uint64_t splitmix64(uint64_t *state)
 	return z ^ z >> 31;
 }
 
+/* A large table is looked up all over: in huge pages, where the kernel has them to spare, a lookup
+ * misses no page translation. */
 static void *zeroed(size_t n, size_t size)
 {
-	size_t len = (n * size + FDB_TABLE_LINE - 1) / FDB_TABLE_LINE * FDB_TABLE_LINE;
-	void *memory = aligned_alloc(FDB_TABLE_LINE, len);
+	size_t align = n * size < HUGE_PAGE ? FDB_TABLE_LINE : HUGE_PAGE;
+	size_t len = (n * size + align - 1) / align * align;
+	void *memory = aligned_alloc(align, len);
 
-	return memory ? memset(memory, 0, len) : NULL;
+	if (!memory)
+		return NULL;
+	if (align == HUGE_PAGE)
+		(void)madvise(memory, len, MADV_HUGEPAGE);
+	return memset(memory, 0, len);
 }
 
 int fdb_table_init(struct fdb_table *table, uint32_t max, uint64_t seed)

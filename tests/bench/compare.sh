@@ -18,9 +18,14 @@ usage() {
 		  --seconds S          length of a slice, one switch's part of a turn (default 0.3; short: 0.2)
 		  --cases "A B ..."    default: all; short: 64-split 64-packed 1500-split. Known cases:
 		                       64-split 64-packed 1500-split 1500-packed tso-split tso-packed, rings of 1024,
-		                       and the same with -256 behind for rings of 256
-		  --switches "A B .."  of: ringway other testpmd ovs (default: ringway testpmd ovs); the first is what the
-		                       others are compared with
+		                       and the same with -256 behind for rings of 256; and 64-split-fresh, whose frames the
+		                       guest writes anew each time, as it has to for many addresses (macs)
+		  --switches "A B .."  what takes part beside Ringway (default: testpmd ovs), of
+		                       testpmd  dpdk-testpmd, io forwarding
+		                       ovs      Open vSwitch-DPDK, action NORMAL
+		                       other    a second build of Ringway, see --other
+		                       ports    Ringway with 64 ports, of which two are busy
+		                       macs     Ringway with 64K addresses, in random order
 		  --build DIR          where ringway and vgen are (default: build beside the sources)
 		  --other DIR          a second build of Ringway, which is the switch "other"
 		  --out DIR            (default: DIR/compare of the build)
@@ -39,7 +44,7 @@ rounds=2
 turns=15
 seconds=0.3
 cases="64-split 64-packed 1500-split 1500-packed tso-split tso-packed 64-split-256 64-packed-256 1500-split-256"
-switches="ringway testpmd ovs"
+switches="testpmd ovs"
 other=
 core_switch=1
 core_generator=0
@@ -94,16 +99,17 @@ done
 declare -A pids to from # by switch: its process, and the pipes to and from its vgen
 declare -A vgens
 
-# Calls KIND_function of a switch, where `dir` is its own folder and `pid` its process.
+# Calls a function of a switch, where `dir` is its own folder and `pid` its process.
 of_switch() { # SWITCH FUNCTION ARGUMENT...
-	local dir=$top/$1 build=$build kind=$1 name=$1 function=$2 status
+	local dir=$top/$1 build=$build name=$1 function=$2 n_ports=2 status
 	shift 2
-	[ "$name" != other ] || {
-		kind=ringway
-		build=$other
-	}
 	pid=${pids[$name]:-}
-	"${kind}_$function" "$@"
+	case $name in
+	testpmd | ovs) "${name}_$function" "$@" ;;
+	other) build=$other ringway_"$function" "$@" ;;
+	ports) n_ports=64 ringway_"$function" "$@" ;;
+	*) ringway_"$function" "$@" ;;
+	esac
 	status=$?
 	pids[$name]=$pid
 	return $status
@@ -152,7 +158,21 @@ case_options() { # CASE: what vgen has to know
 	*-packed*) echo -n " --ring packed" ;;
 	*) return 1 ;;
 	esac
+	case $1 in *-fresh) echo -n " --stamp" ;; esac
 	echo " --ring-size $ring_size"
+}
+
+switch_options() { # SWITCH: what vgen has to know, and its sockets
+	local n_ports=2
+	case $1 in
+	ovs) echo -n "$ovs_options" ;;
+	ports)
+		n_ports=64
+		echo -n "--senders 2"
+		;;
+	macs) echo -n "--addresses 32768" ;;
+	esac
+	seq -f " $top/$1/p%.0f.sock" 0 $((n_ports - 1))
 }
 
 preemptions() { # of all threads of a process
@@ -183,8 +203,7 @@ await() { # SWITCH WORD
 
 # Starts a switch and its guests, and stops it before its first slice.
 start() { # SWITCH CASE
-	local dir=$top/$1 tso=0 options in out
-	options=$1_options
+	local dir=$top/$1 tso=0 in out
 	case $2 in tso-*) tso=1 ;; esac
 	mkdir "$dir" || return 1
 	if ! of_switch "$1" start $tso; then
@@ -194,8 +213,8 @@ start() { # SWITCH CASE
 	fi
 	mkfifo "$dir/to" "$dir/from"
 	# shellcheck disable=SC2046,SC2086
-	"$build/vgen" $(case_options "$2") ${!options:-} --core "$core_generator" --seconds "$seconds" --slices "$turns" \
-		--warm-up 0.3 --connect-timeout 30 --pause "$dir/p0.sock" "$dir/p1.sock" \
+	"$build/vgen" $(case_options "$2") --core "$core_generator" --seconds "$seconds" --slices "$turns" \
+		--warm-up 0.3 --connect-timeout 30 --pause $(switch_options "$1") \
 		<"$dir/to" >"$dir/result" 2>"$dir/from" &
 	vgens[$1]=$!
 	exec {out}>"$dir/to" {in}<"$dir/from"
@@ -265,6 +284,15 @@ round() { # CASE NUMBER
 	stop_all
 }
 
+switches="ringway $switches"
+case " $switches " in
+*" other "*)
+	[ -x "$other/ringway" ] || {
+		say "--other: no build of Ringway there: ${other:-no folder was given}"
+		exit 2
+	}
+	;;
+esac
 printf 'case\tturn\tswitch\tbusy_cycles\tframes\tbursts\tframes_per_second\tsent\tlost\tdisordered\trx_burst\tpreempted\tnear_before\tnear_after\n' \
 	>"$out/slices.tsv"
 for case in $cases; do

@@ -7,7 +7,8 @@
 # Each switch has  NAME_start TSO, NAME_stop, NAME_clear, NAME_read  and sets `pid`. NAME_read prints
 # "busy-cycles frames bursts" of the polling core since NAME_clear (bursts: 0 if it does not say). NAME_options is what
 # vgen needs to know about it.
-# The sockets are $dir/p0.sock and $dir/p1.sock; nothing is left behind in any other place.
+# The sockets are $dir/p0.sock and $dir/p1.sock (and as many more as Ringway has $n_ports); nothing is left behind in any
+# other place.
 
 wait_for() { # SECONDS COMMAND...
 	local tries=$(($1 * 20))
@@ -34,17 +35,14 @@ dpdk_memory() { # MiB
 # --- Ringway
 
 ringway_start() {
-	cat >"$dir/ringway.ini" <<-INI
-		[switch]
-		name = bench
-		workers = cores $core_switch
-		idle = poll
-		run-dir = $dir
-		[port p0]
-		socket = $dir/p0.sock
-		[port p1]
-		socket = $dir/p1.sock
-	INI
+	local i
+	{
+		printf '[switch]\nname = bench\nworkers = cores %s\nidle = poll\nrun-dir = %s\n' "$core_switch" "$dir"
+		printf '[bridge default]\nmax-macs = 131072\n'
+		for ((i = 0; i < ${n_ports:-2}; i++)); do
+			printf '[port p%s]\nsocket = %s/p%s.sock\n' "$i" "$dir" "$i"
+		done
+	} >"$dir/ringway.ini"
 	"$build/ringway" run "$dir/ringway.ini" >"$dir/ringway.log" 2>&1 &
 	pid=$!
 	wait_for 60 grep -qx ready "$dir/ringway.log" && have_sockets
