@@ -357,6 +357,13 @@ struct port_counters plane_port_counters(const struct plane *plane, unsigned por
 	return sum;
 }
 
+unsigned plane_port_queues(const struct plane *plane, unsigned port)
+{
+	unsigned n = atomic_load_explicit(&plane->ports[port]->n_tx_queues, memory_order_relaxed);
+
+	return n > 0 ? n : 1;
+}
+
 uint64_t plane_port_kicks(struct plane *plane, unsigned port)
 {
 	uint64_t n = plane->ports[port]->ops->kicks(plane->ports[port]);

@@ -40,6 +40,8 @@ const struct topology *plane_topology(const struct plane *plane);
 bool plane_linked(struct plane *plane, unsigned port);
 /* What all workers counted for a port together. */
 struct port_counters plane_port_counters(const struct plane *plane, unsigned port);
+/* The queue pairs that the peer of a port uses now. */
+unsigned plane_port_queues(const struct plane *plane, unsigned port);
 /* Notifications that came from the guest, so far. */
 uint64_t plane_port_kicks(struct plane *plane, unsigned port);
 const struct worker *plane_worker(const struct plane *plane, unsigned worker);

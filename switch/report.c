@@ -43,9 +43,10 @@ static json_t *port_object(struct plane *plane, unsigned i)
 	const struct topology *topo = plane_topology(plane);
 	const struct port_conf *conf = &topo->ports[i];
 	struct port_counters counters = plane_port_counters(plane, i);
-	json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "name", conf->name, "bridge",
+	json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:i}", "name", conf->name, "bridge",
 				   topo->bridges[conf->bridge].name, "type", type_names[conf->type],
-				   "link", plane_linked(plane, i) ? "up" : "down");
+				   "link", plane_linked(plane, i) ? "up" : "down", "queues",
+				   (int)plane_port_queues(plane, i));
 
 	for (unsigned c = 0; c < PORT_COUNTER_N; c++)
 		json_object_set_new(object, counter_names[c],

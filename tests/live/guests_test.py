@@ -2,19 +2,22 @@
 import contextlib
 import os
 
-from qemu import Guest, arguments_of, start_all
+from qemu import Guest, arguments_of, start_all, with_program
 from rig import Switch, expect, live, main, measured, wait_until
 
 WIRE_MAX = 1514  # of a frame that no offload has a part in
 N_MEGABYTES = 20
+VIRTIO_F_RING_PACKED = 34
+ETHTOOL = "/usr/sbin/ethtool"
 
 
 @contextlib.contextmanager
-def two_guests(right_device=""):
+def two_guests(left_device="", right_device="", tool=None, **topology):
     """A switch with two guests that are up."""
-    with Switch() as switch:
-        left = Guest(arguments_of(switch, "left"), "10.0.0.1")
-        right = Guest(arguments_of(switch, "right", right_device), "10.0.0.2")
+    with Switch(**topology) as switch:
+        more = (with_program(tool, switch.dir),) if tool else ()
+        left = Guest(arguments_of(switch, "left", left_device), "10.0.0.1", *more)
+        right = Guest(arguments_of(switch, "right", right_device), "10.0.0.2", *more)
         with contextlib.ExitStack() as stack:
             for guest in (left, right):
                 guest.start()
@@ -88,6 +91,33 @@ def frames_are_completed_for_a_guest_without_offloads():
         expect(arrived <= WIRE_MAX, f"mean frame of a guest without TSO: {arrived:.0f} bytes")
         expect(grown(switch, before, "right", "completed_in_software") > 0, "nothing was completed in software")
         exchange(right, left)
+        switch.check_conservation()
+
+
+@live
+def guests_change_queues_and_offloads_under_traffic():
+    with two_guests(left_device=",packed=on", tool=ETHTOOL, port_lines=("queues = 4",),
+                    switch_lines=("workers = 2",)) as (switch, left, right):
+        expect_ping(left, right)
+        features = left.run("cat /sys/class/net/eth0/device/features").strip()
+        expect(features[VIRTIO_F_RING_PACKED] == "1", f"the left guest's rings are not packed: {features}")
+        for guest in (left, right):
+            # In a shell of its own: this one would tell us about its jobs.
+            guest.run(f"( (while sleep 0.2; do for n in 1 4 2 3; do {ETHTOOL} -L eth0 combined $n; "
+                      f"{ETHTOOL} -K eth0 tso off; {ETHTOOL} -K eth0 tso on; echo changed >>/tmp/changes; done; done) "
+                      ">/dev/null 2>/tmp/refused & echo $! >/tmp/pid)")
+        exchange(left, right)
+        exchange(right, left)
+        for guest in (left, right):
+            guest.run("kill $(cat /tmp/pid); sleep 1")
+            refused = guest.run("cat /tmp/refused")
+            expect(not refused.strip(), f"a change was refused: {refused}")
+            n_changes = int(guest.run("wc -l </tmp/changes"))
+            expect(n_changes > 0, "nothing was changed")
+            measured("changes of a guest's queues and offloads under traffic", n_changes)
+            guest.run(f"{ETHTOOL} -L eth0 combined 1 >/dev/null; {ETHTOOL} -L eth0 combined 4")
+        expect_ping(left, right)
+        expect(all(port["queues"] == 4 for port in switch.port_counters().values()), f"{switch.port_counters()}")
         switch.check_conservation()
 
 

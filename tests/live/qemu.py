@@ -1,7 +1,9 @@
 """qemu.py: a stock Debian guest in QEMU, wired to a port with what `ringway show qemu` says, driven by its serial console."""
 import os
+import re
 import select
 import shlex
+import shutil
 import subprocess
 import time
 
@@ -17,6 +19,22 @@ KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 no_timer_check"
 def image():
     """Makes the guests' kernel and initramfs unless they are there."""
     subprocess.run([os.path.join(HERE, "../../config/guest-image.sh"), IMAGE], check=True, timeout=200)
+
+
+def with_program(path, folder):
+    """An initramfs in folder that has a program of this machine, too, with the libraries it wants."""
+    libraries = re.findall(r"(/\S+)", subprocess.run(["ldd", path], check=True, capture_output=True, text=True).stdout)
+    for file in (path, *libraries):
+        copy = os.path.join(folder, "root", file.lstrip("/"))
+        os.makedirs(os.path.dirname(copy), exist_ok=True)
+        shutil.copy(file, copy)
+    added = subprocess.run("find . | cpio --quiet -o -H newc | gzip -1", shell=True, check=True, capture_output=True,
+                           cwd=os.path.join(folder, "root")).stdout
+    image()
+    with open(f"{IMAGE}/initramfs", "rb") as first, open(os.path.join(folder, "initramfs"), "wb") as both:
+        # The kernel unpacks one archive after the other.
+        both.write(first.read() + added)
+    return both.name
 
 
 def arguments_of(switch, port, device=""):
@@ -36,12 +54,12 @@ def arguments_of(switch, port, device=""):
 class Guest:
     """A guest whose console is a shell. Ends with the `with` block, by kill() before."""
 
-    def __init__(self, network, address):
+    def __init__(self, network, address, initramfs=f"{IMAGE}/initramfs"):
         image()
         self.address = address
         self.heard = ""
         self.command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-nodefaults", "-display", "none", "-no-reboot",
-                        "-serial", "stdio", "-kernel", f"{IMAGE}/vmlinuz", "-initrd", f"{IMAGE}/initramfs",
+                        "-serial", "stdio", "-kernel", f"{IMAGE}/vmlinuz", "-initrd", initramfs,
                         "-append", KERNEL_ARGUMENTS + f" guest_ip={address}/24", *network]
 
     def start(self):

@@ -29,25 +29,37 @@ def expect_all_counted(pmd, switch):
         expect(not any(ports[name]["drops"].values()), f"drops: {counted}")
 
 
-def circulate(device, ring, queues, txpkts, bursts):
+def totals(switch):
+    workers = switch.ask("workers")["workers"]
+    return {key: sum(worker[key] for worker in workers) for key in ("frames", "bursts", "busy_cycles")}
+
+
+def circulate(device, ring, queues, txpkts, bursts, workers=1):
     """Lets frames go round between two ports until each has sent N_FRAMES."""
     arguments = (f"--txd={ring}", f"--rxd={ring}", f"--rxq={queues}", f"--txq={queues}", "--txonly-multi-flow")
     port_lines = [f"queues = {queues}"] if queues > 1 else []
-    with Switch(port_lines=port_lines) as switch, \
+    with Switch(port_lines=port_lines, switch_lines=[f"workers = {workers}"]) as switch, \
          Testpmd(switch, device=f",queue_size={ring},queues={queues}{device}", arguments=arguments) as pmd:
-        begin = switch.ask("workers")["workers"][0]
+        begin = totals(switch)
         pmd.command_line("set fwd mac")
         pmd.command_line(f"set txpkts {txpkts}")
         pmd.command_line(f"start tx_first {bursts}")
         switch.wait_rx_frames(N_FRAMES)
         pmd.command_line("stop")
         pmd.drain()
-        end = switch.ask("workers")["workers"][0]
-        grown = {key: end[key] - begin[key] for key in ("frames", "bursts", "busy_cycles")}
-        measured(f"{device[1:]} ring {ring} queues {queues} size {txpkts}: busy cycles a frame, frames a burst",
+        end = totals(switch)
+        grown = {key: end[key] - begin[key] for key in end}
+        expect(all(worker["frames"] > 0 for worker in switch.ask("workers")["workers"]), "a worker has done nothing")
+        measured(f"{device[1:]} ring {ring} queues {queues} workers {workers} size {txpkts}: busy cycles a frame, frames a burst",
                  f"{grown['busy_cycles'] / grown['frames']:.0f}, {grown['frames'] / grown['bursts']:.1f}")
         expect_all_counted(pmd, switch)
         switch.check_conservation()
+
+
+@live
+def two_workers_share_the_queues_of_two_guests():
+    for device in (PATHS["split_mergeable"], PATHS["packed_mergeable"]):
+        circulate(device, 256, 4, 64, 1, workers=2)
 
 
 def register(name, device):
