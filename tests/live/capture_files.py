@@ -1,8 +1,11 @@
-"""capture_files.py: what is in a capture file: by tshark, tcpdump and capinfos, and by a reader of our own."""
+"""capture_files.py: what is in a capture file: by tshark, tcpdump and capinfos, and by a reader of our own; and a file to replay."""
+import random
 import struct
 import subprocess
 
 from rig import expect
+
+N_KNOWN = 900  # fits into a virtqueue, so that nobody has to wait
 
 
 def tshark(path, *arguments):
@@ -60,4 +63,20 @@ def pcapng_frames(path, direction):
             if struct.unpack_from("<I", data, flags + 4)[0] & 3 == direction:
                 frames.append((ports[port], data[at + 28:at + 28 + captured]))
         at += length
+    return frames
+
+
+def write_known_frames(path):
+    """Frames of every length class and kind, each with its number, the same on every run."""
+    chance = random.Random(20260101)
+    frames = []
+    for i in range(N_KNOWN):
+        length = chance.choice([60, 61, 63, 64, 65, 66, 127, 128, 500, 1499, 1513, 1514])
+        kind = chance.choice([b"\x08\x00\x45", b"\x86\xdd\x60", b"\x81\x00\x00\x05\x08\x00\x45", b"\x88\xb5"])
+        frame = b"\x52\x54\x00\x00\x02\x02" + b"\x52\x54\x00\x00\x02\x01" + kind + struct.pack(">I", i)
+        frames.append(frame + chance.randbytes(length - len(frame)))
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for i, frame in enumerate(frames):
+            file.write(struct.pack("<IIII", i, 0, len(frame), len(frame)) + frame)
     return frames

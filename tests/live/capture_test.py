@@ -2,7 +2,6 @@
 import array
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -10,12 +9,9 @@ import struct
 import subprocess
 import time
 
-from capture_files import expect_readable, fields, pcap_frames, pcapng_frames
+from capture_files import N_KNOWN, expect_readable, fields, pcap_frames, pcapng_frames, write_known_frames
 from rig import RINGWAY, Switch, expect, live, main, measured, wait_until
-from testpmd import Testpmd
-
-N_KNOWN = 900  # fits into a virtqueue, so that nobody has to wait
-
+from testpmd import PcapPmd, Testpmd
 
 class CaptureSwitch(Switch):
     """A switch that has captured once: what the first capture allocates stays."""
@@ -61,32 +57,6 @@ class LiveCapture:
         captured, missed, seen = (int(word.split()[0]) for word in heard.splitlines()[0].split(", "))
         expect(captured + missed == seen, f"captured + missed = seen: {heard}")
         return captured, missed, seen
-
-
-def write_known_frames(path):
-    """Frames of every length class and kind, each with its number, the same on every run."""
-    chance = random.Random(20260101)
-    frames = []
-    for i in range(N_KNOWN):
-        length = chance.choice([60, 61, 63, 64, 65, 66, 127, 128, 500, 1499, 1513, 1514])
-        kind = chance.choice([b"\x08\x00\x45", b"\x86\xdd\x60", b"\x81\x00\x00\x05\x08\x00\x45", b"\x88\xb5"])
-        frame = b"\x52\x54\x00\x00\x02\x02" + b"\x52\x54\x00\x00\x02\x01" + kind + struct.pack(">I", i)
-        frames.append(frame + chance.randbytes(length - len(frame)))
-    with open(path, "wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
-        for i, frame in enumerate(frames):
-            file.write(struct.pack("<IIII", i, 0, len(frame), len(frame)) + frame)
-    return frames
-
-
-class PcapPmd(Testpmd):
-    """Sends the frames of one pcap file into the first port and writes what comes out of the second into another."""
-
-    def __init__(self, switch, sent, got):
-        super().__init__(switch)
-        first = next(i for i, word in enumerate(self.command) if word.startswith("--vdev"))
-        self.command.insert(first, f"--vdev=net_pcap0,rx_pcap={sent}")
-        self.command.insert(first + 3, f"--vdev=net_pcap1,tx_pcap={got}")
 
 
 @live
