@@ -10,6 +10,7 @@ import subprocess
 import time
 
 from capture_files import N_KNOWN, expect_readable, fields, pcap_frames, pcapng_frames, write_known_frames
+from front_end import FrontEnd
 from rig import RINGWAY, Switch, expect, live, main, measured, wait_until
 from testpmd import PcapPmd, Testpmd
 
@@ -394,6 +395,29 @@ def a_guest_that_vanishes_ends_neither_the_capture_nor_the_switch():
         ports = switch.port_counters().values()
         expect(seen == sum(port["rx_frames"] + port["tx_frames"] for port in ports), f"{seen} seen")
         expect(expect_readable(switch.path("all.pcapng")) == captured, "the file is whole")
+
+
+@live
+def a_guest_that_rewrites_its_frames_spoils_no_capture():
+    """CAP-12: what is captured begins with the bytes that were judged and delivered, whatever the guest makes of them."""
+    with CaptureSwitch(checked=False) as switch, FrontEnd(switch.socket("left")) as left, FrontEnd(switch.socket("right")) as right:
+        switch.wait_links("up")
+        capture = switch.live_capture("-w", switch.path("all.pcapng"), "--drops")
+        received = []
+        with left.rewriting():
+            for _ in range(60):
+                right.post(128 + len(received) - right.avail[0])
+                left.send_again(64, 1500)
+                received += right.receive()
+            wait_until(lambda: received.extend(right.receive()) or len(received) == switch.port_counters()["right"]["tx_frames"],
+                       "the other guest to have it all")
+        captured, missed, _ = capture.finish()
+        expect(missed == 0 and captured > 60 * 64, f"{captured} captured, {missed} missed")
+        expect(expect_readable(switch.path("all.pcapng")) == captured, "every captured frame is in the file")
+        frames = [frame for port, frame in pcapng_frames(switch.path("all.pcapng"), 2) if port == "right"]
+        expect(len(received) > 60 and len(frames) == len(received), f"{len(received)} received, {len(frames)} captured")
+        expect([frame[:64] for frame in frames] == [frame[:64] for frame in received], "captured and received heads differ")
+        expect(switch.port_counters()["left"]["drops"]["bad_vnet_hdr"] > 0, "no header was spoilt")
 
 
 @live

@@ -3,8 +3,11 @@
 Split rings, one pair of queues, one region of memory, whose guest addresses begin at 0.
 """
 import array
+import contextlib
+import itertools
 import mmap
 import os
+import signal
 import socket
 import struct
 
@@ -121,6 +124,33 @@ class FrontEnd:
         self.memory[address:address + len(data)] = data
         self.put(TX, [(address, len(data), 0)])
         self.wait_sent()
+
+    def send_again(self, n, length):
+        """Sends the next n buffers as they are."""
+        for _ in range(n):
+            self.put(TX, [(self.buffer(TX, self.avail[TX]), length, 0)])
+        self.wait_sent()
+
+    @contextlib.contextmanager
+    def rewriting(self):
+        """Another process goes on writing into the send buffers: frames from and to anywhere, some with headers that lie."""
+        start, variants = self.buffer(TX, 0), []
+        for _ in range(8):
+            variant = bytearray(os.urandom(N * BUFFER))
+            for at in range(0, len(variant), BUFFER):
+                if variant[at] & 7:
+                    variant[at:at + len(HEADER)] = HEADER
+                variant[at + len(HEADER) + 6] &= 0xfe
+            variants.append(bytes(variant))
+        child = os.fork()
+        if child == 0:
+            for variant in itertools.cycle(variants):
+                self.memory[start:start + len(variant)] = variant
+        try:
+            yield
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
     def wait_sent(self):
         wait_until(lambda: self.n_used(TX) == self.avail[TX], "the switch to take a frame")
