@@ -40,6 +40,7 @@ tests     iproute2                 TAPs, veths and name spaces
 tests     ethtool
 tests     iperf3
 tests     tshark                   reads captures
+tests     tcpdump                  captures the same, and reads captures
 tests     openvswitch-switch       the oracle of bridges: ovs-vswitchd as a plain process
 tests     util-linux               setpriv
 tests     procps                   sysctl

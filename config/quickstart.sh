@@ -4,7 +4,8 @@
 #   config/quickstart.sh           two tiny guests, which any /dev/kvm runs
 #   config/quickstart.sh --linux   two stock Debian guests: on KVM, or emulated by QEMU where there is none
 #
-# Ends with exit code 0 when every ping was answered, and leaves nothing behind but build/.
+# Ends with exit code 0 when every ping was answered and captured, and leaves nothing behind but build/, with a capture of the
+# pings in build/quickstart.pcapng.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -52,6 +53,8 @@ write_lab() {
 	cat >"$lab" <<-INI
 		[switch]
 		run-dir = $scratch/run
+		[capture pings]
+		file = $PWD/build/quickstart.pcapng
 		[port guest0]
 		[port guest1]
 	INI
@@ -72,6 +75,7 @@ write_lab() {
 }
 
 start_lab() {
+	rm -f build/quickstart.pcapng
 	build/ringway run "$lab" 2>"$scratch/switch.log" &
 	switch=$!
 	wait_for "$scratch/switch.log" '^ready' 20 "$switch"
@@ -81,6 +85,22 @@ start_lab() {
 report() {
 	tr -d '\r' <"$scratch/run/guest0.console" | grep -E "$1" | sed 's/^/    /'
 	grep -qE '(^|, )(1000|5) (packets )?received' "$scratch/run/guest0.console"
+}
+
+# The first frames of the capture, if there is a program that shows them.
+show_capture() {
+	local file=build/quickstart.pcapng
+	if command -v tshark >/dev/null; then
+		tshark -n -r "$file" -c 100 -Y 'arp or icmp' 2>/dev/null
+	elif command -v tcpdump >/dev/null; then
+		tcpdump -n -r "$file" -c 100 'arp or icmp' 2>/dev/null
+	else
+		echo "$(stat -c %s "$file") bytes for Wireshark, tshark -r or tcpdump -r"
+	fi | sed -n '1,6s/^/    /p'
+}
+
+n_captured() {
+	show captures --json | tr ',' '\n' | sed -n 's/.*"captured": *\([0-9]*\).*/\1/p'
 }
 
 # Ends the lab: the guests power off first.
@@ -140,13 +160,20 @@ else
 	wait_for "$scratch/run/guest0.console" 'packet loss' 240 "$switch"
 	report '^PING|^64 bytes|packets'
 fi
-step "What the switch saw: build/ringway show ports, show fdb, show vms"
+step "What the switch saw: build/ringway show ports, show fdb, show vms, show captures"
 show ports
 echo
 show fdb
 echo
 show vms
+echo
+show captures
 frames=$(frames_of_guest0)
+captured=$(n_captured)
 step "Ending it: the guests get their power button"
 stop_lab
 exits_per_frame "$frames"
+step "What it captured: build/quickstart.pcapng"
+show_capture
+echo "    $captured frames, each where it came from and where it went"
+[[ $captured -gt 0 ]]

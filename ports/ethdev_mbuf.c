@@ -14,26 +14,12 @@ struct headers {
 	uint8_t proto;
 };
 
-void ethdev_mbuf_see(struct rte_mbuf **mbuf, struct burst *burst)
+/* Describes the packet as the next frame of the burst, whose arena has room for it. */
+static void describe(const struct rte_mbuf *at, struct burst *burst)
 {
 	struct frame *frame = &burst->frames[burst->n];
-	struct rte_mbuf *at;
 	uint32_t skip;
 
-	/* A device that takes the tag out of the frame leaves it beside. */
-	if (((*mbuf)->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) && rte_vlan_insert(mbuf) < 0) {
-		burst_refuse(burst, DROP_VLAN);
-		return;
-	}
-	at = *mbuf;
-	if (at->pkt_len < FRAME_LEN_MIN || at->pkt_len > FRAME_LEN_MAX) {
-		burst_refuse(burst, at->pkt_len < FRAME_LEN_MIN ? DROP_RUNT : DROP_OVERSIZE);
-		return;
-	}
-	if (burst->n_segments + at->nb_segs > BURST_SEGMENTS) {
-		burst_refuse(burst, DROP_OVERSIZE);
-		return;
-	}
 	frame->vnet = (struct virtio_net_hdr){.num_buffers = 1};
 	frame->needs = 0;
 	frame->len = at->pkt_len;
@@ -53,7 +39,27 @@ void ethdev_mbuf_see(struct rte_mbuf **mbuf, struct burst *burst)
 			.addr = rte_pktmbuf_mtod(at, uint8_t *) + here, .len = at->data_len - here};
 		frame->n_segments++;
 	}
-	burst->n++;
+}
+
+void ethdev_mbuf_see(struct rte_mbuf **mbuf, struct burst *burst)
+{
+	uint32_t len;
+
+	/* A device that takes the tag out of the frame leaves it beside. */
+	if (((*mbuf)->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) && rte_vlan_insert(mbuf) < 0) {
+		burst_refuse(burst, DROP_VLAN);
+		return;
+	}
+	if (burst->n_segments + (*mbuf)->nb_segs > BURST_SEGMENTS) {
+		burst_refuse(burst, DROP_OVERSIZE);
+		return;
+	}
+	describe(*mbuf, burst);
+	len = (*mbuf)->pkt_len;
+	if (len < FRAME_LEN_MIN || len > FRAME_LEN_MAX)
+		burst_refuse_and_keep(burst, len < FRAME_LEN_MIN ? DROP_RUNT : DROP_OVERSIZE);
+	else
+		burst->n++;
 }
 
 /* Appends bytes to the packet that begins with first and ends with *last, in as many mbufs as it
@@ -88,6 +94,7 @@ static bool find_headers(const struct frame *frame, const struct rte_mbuf *mbuf,
 {
 	const uint8_t *bytes = rte_pktmbuf_mtod(mbuf, const uint8_t *);
 	uint32_t at = 2 * RTE_ETHER_ADDR_LEN;
+	uint32_t l3_len;
 	uint16_t type = 0;
 
 	for (unsigned tags = 0; tags <= 2; tags++, at += RTE_VLAN_HLEN) {
@@ -105,9 +112,9 @@ static bool find_headers(const struct frame *frame, const struct rte_mbuf *mbuf,
 		return headers->l4 == headers->l3 + sizeof(struct rte_ipv6_hdr);
 	}
 	headers->proto = bytes[headers->l3 + offsetof(struct rte_ipv4_hdr, next_proto_id)];
-	return type == RTE_ETHER_TYPE_IPV4 &&
-	       headers->l4 == headers->l3 + (bytes[headers->l3] & RTE_IPV4_HDR_IHL_MASK) *
-						    RTE_IPV4_IHL_MULTIPLIER;
+	l3_len = (bytes[headers->l3] & RTE_IPV4_HDR_IHL_MASK) * RTE_IPV4_IHL_MULTIPLIER;
+	return type == RTE_ETHER_TYPE_IPV4 && l3_len >= sizeof(struct rte_ipv4_hdr) &&
+	       headers->l4 == headers->l3 + l3_len;
 }
 
 /* Tells the device what the frame needs. False: it is none of the protocols that devices know. */
@@ -139,7 +146,8 @@ static bool ask_device(const struct frame *frame, struct rte_mbuf *mbuf)
 	mbuf->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
 	if (!headers.ipv6)
 		mbuf->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
-	return mbuf->l4_len >= sizeof(struct rte_tcp_hdr);
+	return mbuf->l4_len >= sizeof(struct rte_tcp_hdr) &&
+	       headers.l4 + mbuf->l4_len < mbuf->pkt_len;
 }
 
 /* The checksum of any other protocol, by ourselves. */

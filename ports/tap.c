@@ -61,16 +61,7 @@ static void accept_frame(struct burst *burst, uint8_t *slot, size_t len)
 		return;
 	}
 	frame->len = (uint32_t)len - VIRTIO_NET_HDR_LEN;
-	if (frame->len > FRAME_LEN_MAX) {
-		burst_refuse(burst, DROP_OVERSIZE);
-		return;
-	}
-	needs = vnet_check(&frame->vnet, frame->len, ALL_NEEDS);
-	if (needs < 0) {
-		burst_refuse(burst, DROP_BAD_VNET);
-		return;
-	}
-	frame->needs = (uint8_t)needs;
+	frame->needs = 0;
 	frame->head_len = frame->len < FRAME_HEAD_LEN ? (uint16_t)frame->len : FRAME_HEAD_LEN;
 	frame->n_segments = 0;
 	if (frame->len > FRAME_HEAD_LEN) {
@@ -80,6 +71,16 @@ static void accept_frame(struct burst *burst, uint8_t *slot, size_t len)
 		frame->segments = rest;
 		frame->n_segments = 1;
 	}
+	if (frame->len > FRAME_LEN_MAX) {
+		burst_refuse_and_keep(burst, DROP_OVERSIZE);
+		return;
+	}
+	needs = vnet_check(&frame->vnet, frame->len, ALL_NEEDS);
+	if (needs < 0) {
+		burst_refuse_and_keep(burst, DROP_BAD_VNET);
+		return;
+	}
+	frame->needs = (uint8_t)needs;
 	burst->n++;
 }
 

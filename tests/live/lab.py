@@ -10,7 +10,7 @@ from rig import Switch
 class Lab(Switch):
     """`ringway run` of these sections in a namespace: {port: [lines]}."""
 
-    def __init__(self, namespace, ports, as_user=None):
+    def __init__(self, namespace, ports, as_user=None, sections=()):
         super().__init__(ports=())
         self.namespace = namespace
         self.user = as_user
@@ -20,6 +20,7 @@ class Lab(Switch):
             file.write("".join(f"[bridge {name}]\n" for name in sorted(bridges)))
             for name, lines in ports.items():
                 file.write("\n".join([f"[port {name}]", *lines]) + "\n")
+            file.write("\n".join([*sections, ""]))
         if as_user:
             os.chmod(self.dir, 0o777)
 
@@ -29,7 +30,7 @@ class Lab(Switch):
             command = [*self.namespace.prefix(), "setpriv", f"--reuid={self.user}", "--clear-groups", "--bounding-set=-all",
                        "--inh-caps=-all", self.program, "run", self.file]
         with open(self.log_path, "a", encoding="utf-8") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir)
 
     def warm_up(self):
         pass

@@ -71,7 +71,8 @@ class Namespace:
         """Bits a second from here to a server in another namespace."""
         listener = server.spawn("iperf3", "-s", "-1", stdout=subprocess.DEVNULL)
         wait_until(lambda: "5201" in server.run("ss", "-ltn"), "iperf3 to listen")
-        text = self.run("iperf3", "-c", address, "-t", str(seconds), "-J", *arguments, timeout=seconds + 30)
+        length = () if "-n" in arguments else ("-t", str(seconds))
+        text = self.run("iperf3", "-c", address, *length, "-J", *arguments, timeout=seconds + 30)
         listener.wait(10)
         return json.loads(text)["end"]["sum_received"]["bits_per_second"]
 

@@ -107,3 +107,13 @@ class Testpmd:
                 except OSError:
                     break
         self.process.wait(5)
+
+
+class PcapPmd(Testpmd):
+    """Sends the frames of one pcap file into the first port and writes what comes out of the second into another."""
+
+    def __init__(self, switch, sent, got):
+        super().__init__(switch)
+        first = next(i for i, word in enumerate(self.command) if word.startswith("--vdev"))
+        self.command.insert(first, f"--vdev=net_pcap0,rx_pcap={sent}")
+        self.command.insert(first + 3, f"--vdev=net_pcap1,tx_pcap={got}")

@@ -91,7 +91,10 @@ static void capture_ring_keeps_records_in_one_piece_at_every_offset(void)
 	}
 }
 
-enum { N_RECORDS = 300000 };
+#ifndef CAPTURE_RING_RECORDS
+#define CAPTURE_RING_RECORDS 300000
+#endif
+enum { N_RECORDS = CAPTURE_RING_RECORDS };
 
 static void *produce(void *arg)
 {
