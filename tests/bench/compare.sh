@@ -16,7 +16,7 @@ usage() {
 		  --rounds N           how often all switches are started anew per case (default 2; short: 1)
 		  --turns N            turns per round (default 15; short: 3)
 		  --seconds S          length of a slice, one switch's part of a turn (default 0.3; short: 0.2)
-		  --cases "A B ..."    default: all; short: 64-split 64-packed 1500-split. Known cases:
+		  --cases "A B ..."    default: all; short: 64-split 64-packed. Known cases:
 		                       64-split 64-packed 1500-split 1500-packed tso-split tso-packed, rings of 1024,
 		                       and the same with -256 behind for rings of 256; and 64-split-fresh, whose frames the
 		                       guest writes anew each time, as it has to for many addresses (macs)
@@ -57,7 +57,7 @@ while [ $# -gt 0 ]; do
 		rounds=1
 		turns=3
 		seconds=0.2
-		cases="64-split 64-packed 1500-split"
+		cases="64-split 64-packed"
 		;;
 	--realtime) realtime=1 ;;
 	--help)

@@ -138,6 +138,17 @@ def make_table(rows):
     return "\n".join(lines) + "\n"
 
 
+def summary(rows, case):
+    """One line for the log of a test run."""
+    said = []
+    for switch in unique(r["switch"] for r in rows):
+        values = [r["cycles"] for r in rows if r["case"] == case and r["switch"] == switch]
+        ratio = ratios(rows, case, switch)
+        if values and ratio:
+            said.append(f"{NAMES[switch]} {statistics.median(values):.0f} ({statistics.median(ratio):.1f}x)")
+    return f"measured: {case}, busy cycles a frame and ratio: {', '.join(said)}"
+
+
 def make_plot(rows):
     switches = unique(r["switch"] for r in rows)
     cases = unique(r["case"] for r in rows)
@@ -195,6 +206,10 @@ def main():
     with open(os.path.join(out, "plot.svg"), "w", encoding="utf-8") as file:
         file.write(make_plot(rows))
     print(table, end="")
+    for case in unique(r["case"] for r in rows):
+        print(summary(rows, case))
+    if any(all(r["switch"] != "ringway" for r in rows if r["case"] == case) for case in unique(r["case"] for r in rows)):
+        sys.exit("compare: Ringway itself was not measured in every case; the lines above say why")
 
 
 if __name__ == "__main__":
