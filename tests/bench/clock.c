@@ -6,9 +6,11 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { CALIBRATE_NS = 50000000, ROUNDS = 200, TRIPS = 500, LINE = 64 };
+enum { CALIBRATE_NS = 50000000, ROUNDS = 200, TRIPS = 500, LINE = 64, REST_US = 1000 };
 
 static int64_t now_ns(void)
 {
@@ -91,4 +93,62 @@ uint64_t clock_placement(int core, int core_peer)
 	pthread_join(peer, NULL);
 	qsort(took, ROUNDS, sizeof(took[0]), compare);
 	return atomic_load(&table.failed) ? 0 : took[ROUNDS / 2];
+}
+
+struct bell {
+	int there, back; /* eventfds */
+	int core;
+	bool failed;
+};
+
+static void *answer(void *arg)
+{
+	struct bell *bell = arg;
+	eventfd_t n;
+	unsigned i;
+
+	bell->failed = clock_pin(bell->core) < 0;
+	for (i = 0; i < ROUNDS; i++)
+		if (eventfd_read(bell->there, &n) < 0 || eventfd_write(bell->back, 1) < 0)
+			bell->failed = true;
+	return NULL;
+}
+
+static uint64_t ring(struct bell *bell)
+{
+	uint64_t took[ROUNDS];
+	pthread_t peer;
+	unsigned i;
+
+	if (pthread_create(&peer, NULL, answer, bell) != 0)
+		return 0;
+	for (i = 0; i < ROUNDS; i++) {
+		uint64_t start;
+		eventfd_t n;
+
+		usleep(REST_US);
+		start = clock_tsc();
+		if (eventfd_write(bell->there, 1) < 0 || eventfd_read(bell->back, &n) < 0)
+			break;
+		took[i] = clock_tsc() - start;
+	}
+	pthread_join(peer, NULL);
+	qsort(took, i, sizeof(took[0]), compare);
+	return i < ROUNDS || bell->failed ? 0 : took[ROUNDS / 2];
+}
+
+uint64_t clock_wake_up(int core, int core_peer)
+{
+	struct bell bell = {.there = eventfd(0, EFD_CLOEXEC),
+			    .back = eventfd(0, EFD_CLOEXEC),
+			    .core = core_peer};
+	uint64_t took = 0;
+
+	if (bell.there >= 0 && bell.back >= 0 && clock_pin(core) == 0)
+		took = ring(&bell);
+	if (bell.there >= 0)
+		close(bell.there);
+	if (bell.back >= 0)
+		close(bell.back);
+	return took;
 }

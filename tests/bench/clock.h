@@ -24,4 +24,8 @@ int clock_pin(int core);
  * core cannot be had. */
 uint64_t clock_placement(int core, int core_peer);
 
+/* TSC cycles from waking up a thread on the other core by an eventfd to being woken up by it, both
+ * having slept for a while; median of many, 0 on failure. */
+uint64_t clock_wake_up(int core, int core_peer);
+
 #endif

@@ -9,10 +9,8 @@
 #include <string.h>
 
 const char *const options_mode_names[MODE_N] = {
-	[MODE_SATURATE] = "saturate",
-	[MODE_RATE] = "rate",
-	[MODE_PING_PONG] = "ping-pong",
-	[MODE_PLACEMENT] = "placement",
+	[MODE_SATURATE] = "saturate",	[MODE_RATE] = "rate",	    [MODE_PING_PONG] = "ping-pong",
+	[MODE_PLACEMENT] = "placement", [MODE_WAKE_UP] = "wake-up",
 };
 const char *const options_pattern_names[PATTERN_N] = {
 	[PATTERN_PAIRS] = "pairs",
@@ -28,13 +26,15 @@ static const char help[] =
 	"    vgen [options] PORT PORT...\n"
 	"\n"
 	"What is sent, and how fast\n"
-	"  --mode MODE      saturate (default), rate, ping-pong (round trip times), placement\n"
+	"  --mode MODE      saturate (default), rate, ping-pong (round trip times), placement,\n"
+	"                   wake-up\n"
 	"  --pattern P      pairs: port 0 with 1, 2 with 3, ... (default)\n"
 	"                   random: each frame to a random other port\n"
 	"                   flood: each frame to the broadcast address\n"
 	"  --one-way        only the even ports send\n"
 	"  --senders N      only the first N ports send; the others are attached and receive\n"
-	"  --rate N         mode rate: frames per second of each sending port\n"
+	"  --rate N         mode rate: frames per second of each sending port; mode ping-pong:\n"
+	"                   rest for 1/N seconds before each frame, so that all fall asleep\n"
 	"  --window N       at most N frames of a port under way, so that nothing is lost for\n"
 	"                   want of receive buffers (default: no limit)\n"
 	"  --batch N        frames published at once (default 32)\n"
@@ -83,6 +83,11 @@ static const char help[] =
 	"Placement: vgen --mode placement --core A --core-peer B\n"
 	"  prints how many TSC cycles a cache line takes from core A to core B and back. Shared\n"
 	"  machines move virtual cores about: take it before and after every figure.\n"
+	"Wake-up: vgen --mode wake-up --core A --core-peer B\n"
+	"  prints how many TSC cycles it takes to wake up a thread on core B by an eventfd and to\n"
+	"  be woken up by it. A frame from guest to guest, all asleep, is the same and the "
+	"switch:\n"
+	"  --mode ping-pong --wait --rate 1000, whose round trip is two of them.\n"
 	"\n"
 	"The result is one JSON object on stdout. Each sent frame counts as many times as ports\n"
 	"should get it: that is received + lost, exactly, and a duplicate is not received twice.\n"
@@ -305,6 +310,21 @@ static bool complain(const char *sentence)
 	return false;
 }
 
+bool options_is_of_cores(const struct options *options)
+{
+	return options->mode == MODE_PLACEMENT || options->mode == MODE_WAKE_UP;
+}
+
+static bool check_cores(const struct options *options)
+{
+	if (options->core < 0 || options->core_peer < 0)
+		return complain("--mode placement and --mode wake-up need --core and --core-peer");
+	if (options->n_ports || options->wait || options->rate > 0)
+		return complain("--mode placement and --mode wake-up have no ports, no --wait and "
+				"no --rate");
+	return true;
+}
+
 static bool check_traffic(const struct options *options)
 {
 	if (options->n_ports < 2)
@@ -315,8 +335,10 @@ static bool check_traffic(const struct options *options)
 		return complain("--mode ping-pong goes with --pattern pairs only");
 	if (options->pattern == PATTERN_PAIRS && options->n_ports % 2)
 		return complain("--pattern pairs needs an even number of ports");
-	if ((options->mode == MODE_RATE) != (options->rate > 0))
-		return complain("--mode rate and --rate N go together");
+	if (options->mode == MODE_RATE && options->rate == 0)
+		return complain("--mode rate wants --rate N");
+	if (options->rate > 0 && options->mode != MODE_RATE && options->mode != MODE_PING_PONG)
+		return complain("--rate N is for --mode rate and --mode ping-pong");
 	if (options->n_senders > options->n_ports)
 		return complain("--senders is more than there are ports");
 	if (options->mode == MODE_PING_PONG && options->n_senders != 2)
@@ -338,8 +360,6 @@ static bool check_guest(const struct options *options)
 		return complain("a frame of that --size needs --tso");
 	if (options->tso && options->size <= options->tso + 54)
 		return complain("--tso needs frames of more than one segment");
-	if (options->wait && options->mode == MODE_PLACEMENT)
-		return complain("--wait and --mode placement do not go together");
 	return true;
 }
 
@@ -404,13 +424,8 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 		}
 		options->sockets[options->n_ports++] = argv[optind];
 	}
-	if (options->mode == MODE_PLACEMENT) {
-		if (options->core < 0 || options->core_peer < 0) {
-			complain("--mode placement needs --core and --core-peer");
-			return OPTIONS_BAD;
-		}
-		return OPTIONS_RUN;
-	}
+	if (options_is_of_cores(options))
+		return check_cores(options) ? OPTIONS_RUN : OPTIONS_BAD;
 	derive(options);
 	return check_traffic(options) && check_guest(options) ? OPTIONS_RUN : OPTIONS_BAD;
 }

@@ -13,7 +13,9 @@ enum options_mode {
 	MODE_SATURATE,
 	MODE_RATE,
 	MODE_PING_PONG,
-	MODE_PLACEMENT, /* no back-end: how far two cores are from each other */
+	/* Of two cores, without a back-end: */
+	MODE_PLACEMENT, /* how far a cache line travels */
+	MODE_WAKE_UP,	/* how long one needs to wake up the other */
 	MODE_N
 };
 
@@ -62,6 +64,9 @@ struct options {
 };
 
 enum options_result { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_BAD, OPTIONS_RESULT_N };
+
+/* Is it a mode of two cores? */
+bool options_is_of_cores(const struct options *options);
 
 enum options_result options_parse(struct options *options, int argc, char **argv);
 

@@ -194,9 +194,8 @@ int report_write(const struct load *load)
 	return print(object);
 }
 
-int report_write_placement(const struct options *options, uint64_t cycles)
+int report_write_cores(const struct options *options, const char *what, uint64_t cycles)
 {
 	return print(json_pack("{s:i, s:i, s:I}", "core", options->core, "core_peer",
-			       options->core_peer, "cache_line_round_trip_cycles",
-			       (json_int_t)cycles));
+			       options->core_peer, what, (json_int_t)cycles));
 }

@@ -9,6 +9,7 @@
 #include "load.h"
 
 int report_write(const struct load *load);
-int report_write_placement(const struct options *options, uint64_t cycles);
+/* A figure of two cores. */
+int report_write_cores(const struct options *options, const char *what, uint64_t cycles);
 
 #endif

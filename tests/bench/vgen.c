@@ -5,16 +5,22 @@
 #include "options.h"
 #include "report.h"
 
-static int run_placement(const struct options *options)
+static int run_cores(const struct options *options)
 {
-	uint64_t cycles = clock_placement(options->core, options->core_peer);
+	bool placement = options->mode == MODE_PLACEMENT;
+	uint64_t cycles = placement ? clock_placement(options->core, options->core_peer)
+				    : clock_wake_up(options->core, options->core_peer);
 
 	if (cycles == 0) {
 		fprintf(stderr,
-			"vgen: placement needs two different cores that this process may use\n");
+			"vgen: --core and --core-peer have to be two cores that this process may "
+			"use\n");
 		return 1;
 	}
-	return report_write_placement(options, cycles) < 0;
+	return report_write_cores(options,
+				  placement ? "cache_line_round_trip_cycles"
+					    : "eventfd_round_trip_cycles",
+				  cycles) < 0;
 }
 
 static int run_load(const struct options *options)
@@ -53,5 +59,5 @@ int main(int argc, char **argv)
 	default:
 		break;
 	}
-	return options.mode == MODE_PLACEMENT ? run_placement(&options) : run_load(&options);
+	return options_is_of_cores(&options) ? run_cores(&options) : run_load(&options);
 }
