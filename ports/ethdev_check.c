@@ -32,12 +32,20 @@ static const char *link_target(const char *address, const char *link, char targe
 	return slash ? slash + 1 : target;
 }
 
+static bool is_driven_by(const struct port_conf *conf, const char *name)
+{
+	char target[PATH_MAX];
+	const char *driver = link_target(conf->device, "driver", target);
+
+	return driver && strcmp(driver, name) == 0;
+}
+
 static int check_driver(const struct port_conf *conf)
 {
 	char target[PATH_MAX];
 	const char *driver = link_target(conf->device, "driver", target);
 
-	if (driver && strcmp(driver, "vfio-pci") == 0)
+	if (is_driven_by(conf, "vfio-pci"))
 		return 0;
 	if (driver)
 		log_event(
@@ -96,6 +104,9 @@ static int check_pci(const struct port_conf *conf)
 			  conf->name, conf->device);
 		return -ENODEV;
 	}
+	/* Its driver works beside the kernel's, which keeps the device. */
+	if (is_driven_by(conf, "mlx5_core"))
+		return 0;
 	ret = check_iommu(conf);
 	if (ret == 0)
 		ret = check_driver(conf);
