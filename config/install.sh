@@ -20,6 +20,7 @@ build     libinih-dev              INI files
 build     libseccomp-dev           what the launcher allows itself
 build     libxdp-dev               DPDK's AF_XDP ports
 build     libbpf-dev
+build     libibverbs-dev           and its mlx5 ports
 build     libjansson-dev           the control socket speaks JSON
 build     libcunit1-dev            unit tests
 guests    qemu-system-x86          stock guests

@@ -32,15 +32,21 @@ static const char *link_target(const char *address, const char *link, char targe
 	return slash ? slash + 1 : target;
 }
 
-static int check_driver(const struct port_conf *conf)
+static bool is_driven_by(const struct port_conf *conf, const char *name)
 {
-	static const char *const usable[] = {"vfio-pci", "igb_uio", "uio_pci_generic"};
 	char target[PATH_MAX];
 	const char *driver = link_target(conf->device, "driver", target);
 
-	for (unsigned i = 0; driver && i < sizeof(usable) / sizeof(usable[0]); i++)
-		if (strcmp(driver, usable[i]) == 0)
-			return 0;
+	return driver && strcmp(driver, name) == 0;
+}
+
+static int check_driver(const struct port_conf *conf)
+{
+	char target[PATH_MAX];
+	const char *driver = link_target(conf->device, "driver", target);
+
+	if (is_driven_by(conf, "vfio-pci"))
+		return 0;
 	if (driver)
 		log_event(
 			LOG_ERROR,
@@ -55,28 +61,34 @@ static int check_driver(const struct port_conf *conf)
 	return -EBUSY;
 }
 
+/* vfio-pci takes no device without one. */
 static int check_iommu(const struct port_conf *conf)
+{
+	char target[PATH_MAX];
+
+	if (link_target(conf->device, "iommu_group", target))
+		return 0;
+	log_event(LOG_ERROR,
+		  "port %s: device %s is behind no IOMMU, and without one it could write "
+		  "anywhere: switch it on in the firmware and boot with intel_iommu=on or "
+		  "amd_iommu=on",
+		  conf->name, conf->device);
+	return -ENODEV;
+}
+
+static int check_permission(const struct port_conf *conf)
 {
 	char target[PATH_MAX], path[PATH_MAX];
 	const char *group = link_target(conf->device, "iommu_group", target);
 
-	if (!group) {
-		log_event(LOG_ERROR,
-			  "port %s: device %s is behind no IOMMU, and without one it could write "
-			  "anywhere: switch it on in the firmware and boot with intel_iommu=on or "
-			  "amd_iommu=on",
-			  conf->name, conf->device);
-		return -ENODEV;
-	}
-	snprintf(path, sizeof(path), "/dev/vfio/%.32s", group);
-	if (access(path, R_OK | W_OK) < 0) {
-		log_event(LOG_ERROR,
-			  "port %s: device %s: %s: %s; as root: chown %u %s, and let `ulimit -l` "
-			  "allow as much memory as the switch uses",
-			  conf->name, conf->device, path, strerror(errno), geteuid(), path);
-		return -EACCES;
-	}
-	return 0;
+	snprintf(path, sizeof(path), "/dev/vfio/%.32s", group ? group : "");
+	if (access(path, R_OK | W_OK) == 0)
+		return 0;
+	log_event(LOG_ERROR,
+		  "port %s: device %s: %s: %s; as root: chown %u %s, and let `ulimit -l` "
+		  "allow as much memory as the switch uses",
+		  conf->name, conf->device, path, strerror(errno), geteuid(), path);
+	return -EACCES;
 }
 
 static int check_pci(const struct port_conf *conf)
@@ -92,8 +104,13 @@ static int check_pci(const struct port_conf *conf)
 			  conf->name, conf->device);
 		return -ENODEV;
 	}
-	ret = check_driver(conf);
-	return ret < 0 ? ret : check_iommu(conf);
+	/* Its driver works beside the kernel's, which keeps the device. */
+	if (is_driven_by(conf, "mlx5_core"))
+		return 0;
+	ret = check_iommu(conf);
+	if (ret == 0)
+		ret = check_driver(conf);
+	return ret < 0 ? ret : check_permission(conf);
 }
 
 /* The value of a parameter of a virtual device: eth1 of net_af_packet0,iface=eth1. */

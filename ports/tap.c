@@ -196,10 +196,8 @@ static unsigned tap_notify(struct port *port, unsigned queue)
 
 static bool tap_arm(struct port *port, unsigned queue)
 {
-	struct tap_queue *q = &tap_of(port)->queues[queue];
-	struct pollfd poll_fd = {.fd = q->fd, .events = POLLIN};
+	struct pollfd poll_fd = {.fd = tap_of(port)->queues[queue].fd, .events = POLLIN};
 
-	q->n_to_skip = 0;
 	/* Frames only: an interface that is gone reports an error for ever. */
 	return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLIN);
 }

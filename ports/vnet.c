@@ -1,4 +1,5 @@
 #include "ports/vnet.h"
+#include "ports/frame.h"
 
 static const uint8_t needs_of_gso[256] = {
 	[VIRTIO_NET_HDR_GSO_TCPV4] = FRAME_NEEDS_TSO4,
@@ -14,6 +15,9 @@ int vnet_check_slow(struct virtio_net_hdr *hdr, uint32_t len, uint8_t allowed)
 	if (!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
 		return -1;
 	if ((uint32_t)hdr->csum_start + hdr->csum_offset + 2 > len)
+		return -1;
+	/* Who completes it writes: not to the addresses, by which the frame has been judged. */
+	if (hdr->csum_start < FRAME_LEN_MIN)
 		return -1;
 	if (hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE) {
 		needs |= needs_of_gso[hdr->gso_type];

@@ -125,11 +125,18 @@ class FrontEnd:
         self.put(TX, [(address, len(data), 0)])
         self.wait_sent()
 
-    def send_again(self, n, length):
+    def fill(self, frame):
+        """Puts the frame into all send buffers."""
+        for i in range(N):
+            address = self.buffer(TX, i)
+            self.memory[address:address + len(HEADER) + len(frame)] = HEADER + frame
+
+    def send_again(self, n, length, wait=True):
         """Sends the next n buffers as they are."""
         for _ in range(n):
             self.put(TX, [(self.buffer(TX, self.avail[TX]), length, 0)])
-        self.wait_sent()
+        if wait:
+            self.wait_sent()
 
     @contextlib.contextmanager
     def rewriting(self):

@@ -1,13 +1,15 @@
 """uplinks_test.py: the switch with hosts on TAPs, devices and tunnels, each in a network namespace of its own."""
 import contextlib
 import os
-import subprocess
+import shutil
 import struct
+import subprocess
 import time
 
+from front_end import RX, FrontEnd
 from lab import Lab, lab, tap
 from netns import Namespace, run, unique, veth
-from rig import expect, live, main, measured, wait_until
+from rig import Switch, expect, live, main, measured, stop_process, wait_until
 from testpmd import Testpmd
 
 NOBODY = 65534
@@ -177,6 +179,60 @@ def a_capture_is_replayed_into_a_guest():
 
 
 @live
+def every_frame_among_all_kinds_of_ports_is_accounted_for():
+    """A guest that floods and reads little, a TAP with large segments and a device that cannot take them: the law of
+    switch/counters.h, which holds at the end of every test, to the frame."""
+    a, left, right = unique("ta"), unique("vl"), unique("vr")
+    with Namespace("sw") as inside, Namespace("ha") as ha, Namespace("hw") as wire:
+        veth(inside, left, wire, right)
+        wire.run("ip", "address", "add", "10.9.0.2/24", "dev", right)
+        wire.run("ethtool", "-K", right, "tx", "off")
+        ports = {"guest": ["type = vhost-user"], "a": tap(a, "queues = 2"),
+                 "nic": ["type = ethdev", f"device = net_af_packet0,iface={left}"]}
+        with Lab(inside, ports) as switch, FrontEnd(switch.socket("guest")) as guest:
+            ha.take(a, inside, "10.9.0.1/24", mtu=9000)
+            switch.wait_links("up")
+            guest.post(100)
+            ha.wait_ping("10.9.0.2")
+            guest.fill(b"\xff" * 6 + bytes.fromhex("5254000000aa88b5") + bytes(1000))
+            for _ in range(20):
+                guest.send_again(100, 1026)
+            measured("TCP from a TAP to net_af_packet, four at a time", f"{ha.iperf(wire, '10.9.0.2', 1, '-P', '4') / 1e9:.2f} Gbit/s")
+            measured("TCP from net_af_packet to a TAP", f"{wire.iperf(ha, '10.9.0.1', 1) / 1e9:.2f} Gbit/s")
+            ha.pings("10.9.0.2", size=8000, count=1)
+            for _ in range(20):
+                guest.send_again(100, 1026)
+            counters = switch.port_counters()
+            expect(counters["guest"]["rx_frames"] == 4000, f"the guest sent 4000 frames: {counters['guest']}")
+            expect(len(guest.receive()) == counters["guest"]["tx_frames"] <= 100, f"the guest received: {counters['guest']}")
+            expect(counters["nic"]["completed_in_software"] > 0 and counters["nic"]["drops"]["too_big"] > 0, f"{counters['nic']}")
+
+
+def run_example(switch, name):
+    """Makes an example of ours the file of a switch in a folder of its own."""
+    with open(os.path.join(os.path.dirname(__file__), "../../config/examples", name), encoding="utf-8") as file:
+        text = file.read()
+    with open(switch.file, "w", encoding="utf-8") as file:
+        file.write(f"[switch]\nrun-dir = {switch.run_dir}\n{text}")
+
+
+@live
+def the_lab_of_the_example_reaches_its_host():
+    with Namespace("sw") as inside:
+        switch = Lab(inside, {})
+        run_example(switch, "lab-with-uplink.ini")
+        switch.ports = ("guest0", "guest1", "uplink")
+        with switch:
+            switch.wait_links("up")
+            for address in ("192.168.50.2", "192.168.50.3"):
+                inside.wait_ping(address)
+                expect(inside.pings(address, size=1400), f"pings to {address} are lost")
+            for guest in ("guest0", "guest1"):
+                path = os.path.join(switch.run_dir, f"{guest}.console")
+                wait_until(lambda: " received, 0 lost" in open(path, encoding="utf-8").read(), f"{guest}'s own pings")
+
+
+@live
 def vlans_are_kept_apart_and_joined_by_a_trunk():
     # Two bridges of ours, joined by trunks on TAPs that a bridge of the kernel joins: the tags are real in between.
     a, b, c, t, u = (unique(stem) for stem in ("ta", "tb", "tc", "tt", "tu"))
@@ -201,6 +257,37 @@ def vlans_are_kept_apart_and_joined_by_a_trunk():
         ports = switch.port_counters()
         expect(ports["u"]["rx_bytes"] / ports["u"]["rx_frames"] > 2500, f"no large segments: {ports['u']}")
         expect(ports["t"]["completed_in_software"] == 0, f"the trunk needed software: {ports['t']}")
+
+
+@live
+def vlans_that_change_under_load_let_nothing_slip():
+    """VLN-14: a switch that is killed in full flight comes back with other VLANs in its file."""
+    frame = b"\xff" * 6 + bytes.fromhex("5254000000aa88b5") + bytes(50)
+    switch = Switch(ports=(), checked=False)
+    try:
+        for vlans in ({"a": 10, "b": 10, "c": 20}, {"a": 10, "b": 20, "c": 10}, {"a": 20, "b": 20, "c": 10}):
+            with open(switch.file, "w", encoding="utf-8") as file:
+                file.write(f"[switch]\nrun-dir = {switch.run_dir}\n")
+                file.write("".join(f"[port {name}]\nvlan = {vlan}\n" for name, vlan in vlans.items()))
+            switch.start()
+            guests = {name: FrontEnd(switch.socket(name)) for name in vlans}
+            switch.wait_links("up", vlans)
+            for guest in guests.values():
+                guest.post(200)
+            guests["a"].fill(frame)
+            guests["a"].send_again(150, 76)
+            wanted = {name: 150 if name != "a" and vlan == vlans["a"] else 0 for name, vlan in vlans.items()}
+            got = lambda: {name: guest.n_used(RX) for name, guest in guests.items()}
+            wait_until(lambda: got()[max(wanted, key=wanted.get)] >= 150, f"the frames to arrive: {vlans}")
+            expect(got() == wanted, f"{vlans}: {got()}")
+            guests["a"].send_again(100, 76, wait=False)
+            switch.kill()
+            expect(not any(got()[name] for name in vlans if not wanted[name]), f"{vlans}: {got()} at the end")
+            for guest in guests.values():
+                guest.close()
+    finally:
+        stop_process(switch.process)
+        shutil.rmtree(switch.dir)
 
 
 @live

@@ -54,17 +54,24 @@ static void vnet_wants_the_checksum_within_the_frame(void)
 				struct virtio_net_hdr hdr = {.flags = NEEDS_CSUM,
 							     .csum_start = (uint16_t)start,
 							     .csum_offset = (uint16_t)offset};
-				bool within = start + offset + 2 <= lens[i];
+				bool within =
+					start >= FRAME_LEN_MIN && start + offset + 2 <= lens[i];
 
 				if ((vnet_check(&hdr, lens[i], ALL) == FRAME_NEEDS_CSUM) != within)
 					CU_FAIL("checksum's place");
 			}
 		}
-	for (uint32_t last = 10; last < 20; last++) {
-		struct virtio_net_hdr hdr = {
-			.flags = NEEDS_CSUM, .csum_start = 8, .csum_offset = (uint16_t)(last - 8)};
+	for (uint32_t last = 20; last < 30; last++) {
+		struct virtio_net_hdr hdr = {.flags = NEEDS_CSUM,
+					     .csum_start = 18,
+					     .csum_offset = (uint16_t)(last - 18)};
 
-		CU_ASSERT_EQUAL(vnet_check(&hdr, 18, ALL), last <= 16 ? FRAME_NEEDS_CSUM : -1);
+		CU_ASSERT_EQUAL(vnet_check(&hdr, 28, ALL), last <= 26 ? FRAME_NEEDS_CSUM : -1);
+	}
+	for (uint16_t start = 0; start < 20; start++) {
+		struct virtio_net_hdr hdr = {.flags = NEEDS_CSUM, .csum_start = start};
+
+		CU_ASSERT_EQUAL(vnet_check(&hdr, 60, ALL), start >= 14 ? FRAME_NEEDS_CSUM : -1);
 	}
 }
 

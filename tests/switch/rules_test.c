@@ -270,6 +270,15 @@ static void offsets_that_cannot_move_are_refused(void)
 	}
 	forward(rig, 0, 0);
 	CU_ASSERT_EQUAL(dropped(rig, DROP_BAD_VNET), 4);
+	/* Right behind the tag, and right behind where there is none, they can. */
+	add(rig, BROADCAST A "8100 000a 0800")->vnet.csum_start = 18;
+	rig->burst.frames[0].needs = FRAME_NEEDS_CSUM;
+	forward(rig, 0, 0);
+	CU_ASSERT_EQUAL(rig->out->to[1].frames[0]->vnet.csum_start, 14);
+	add(rig, BROADCAST B "0800")->vnet.csum_start = 14;
+	rig->burst.frames[0].needs = FRAME_NEEDS_CSUM;
+	forward(rig, 1, 0);
+	CU_ASSERT_EQUAL(rig->out->to[0].frames[0]->vnet.csum_start, 18);
 	rig_free(rig);
 }
 
