@@ -60,11 +60,10 @@ int boot_load(const struct guest_ram *ram, const struct boot_source *source, str
 
 	memset(plan, 0, sizeof(*plan));
 	if (!s || !s->load)
-		return refuse(
-			why, ENOEXEC,
-			"kernel %s: is %s; give a bzImage (/boot/vmlinuz-*) or an ELF vmlinux "
-			"with a PVH note",
-			source->kernel.name, boot_kind_name(&source->kernel));
+		return refuse(why, ENOEXEC,
+			      "kernel %s: is %s; give a bzImage (/boot/vmlinuz-*) or an ELF "
+			      "vmlinux with a PVH note",
+			      source->kernel.name, boot_kind_name(&source->kernel));
 	return s->load(ram, source, plan, why);
 }
 
@@ -95,11 +94,10 @@ int boot_place_initrd(const struct guest_ram *ram, const struct boot_source *sou
 	if (ceiling > guest_ram_low_end(ram))
 		ceiling = guest_ram_low_end(ram);
 	if (floor > ceiling || initrd->len > ceiling - floor)
-		return refuse(
-			why, ENOSPC,
-			"initrd %s: %zu KiB do not fit above the kernel, which ends at %llu MiB; "
-			"raise --memory",
-			initrd->name, initrd->len >> 10, (unsigned long long)(floor >> 20));
+		return refuse(why, ENOSPC,
+			      "initrd %s: %zu KiB do not fit above the kernel, which ends at %lu "
+			      "MiB; raise --memory",
+			      initrd->name, initrd->len >> 10, floor >> 20);
 	start = (ceiling - initrd->len) & ~(uint64_t)(LAYOUT_PAGE - 1);
 	if (start < floor)
 		start = floor;

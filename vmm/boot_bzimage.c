@@ -36,11 +36,10 @@ static int check_header(const struct boot_file *kernel, const struct setup_heade
 			      "kernel %s: boot flag is 0x%x, not 0xaa55: damaged file",
 			      kernel->name, hdr->boot_flag);
 	if (hdr->version < PROTOCOL_64BIT)
-		return refuse(
-			why, ENOEXEC,
-			"kernel %s: boot protocol %u.%u is too old; 2.12 (Linux 3.8) or newer is "
-			"needed",
-			kernel->name, hdr->version >> 8, hdr->version & 0xff);
+		return refuse(why, ENOEXEC,
+			      "kernel %s: boot protocol %u.%u is too old; 2.12 (Linux 3.8) or "
+			      "newer is needed",
+			      kernel->name, hdr->version >> 8, hdr->version & 0xff);
 	if (!(hdr->loadflags & LOADED_HIGH) || !(hdr->xloadflags & XLF_KERNEL_64))
 		return refuse(why, ENOEXEC,
 			      "kernel %s: has no 64-bit entry; an amd64 bzImage is needed",
@@ -57,8 +56,8 @@ static int read_header(const struct boot_file *kernel, struct setup_header *hdr,
 	memset(hdr, 0, sizeof(*hdr));
 	if (end < SETUP_HEADER_MIN_END)
 		return refuse(why, ENOEXEC,
-			      "kernel %s: setup header is cut short (%zu bytes): damaged "
-			      "file or too old a kernel",
+			      "kernel %s: setup header is cut short (%zu bytes): damaged file or "
+			      "too old a kernel",
 			      kernel->name, kernel->len);
 	memcpy(hdr, kernel->bytes + SETUP_HEADER_START, end - SETUP_HEADER_START);
 	return check_header(kernel, hdr, why);
@@ -81,8 +80,8 @@ static int place_payload(const struct guest_ram *ram, const struct boot_file *ke
 	if ((uint64_t)hdr->syssize * 16 > (uint64_t)payload_len + 15)
 		return refuse(
 			why, ENOEXEC,
-			"kernel %s: header tells of %llu bytes, the file has %zu: truncated file",
-			kernel->name, (unsigned long long)hdr->syssize * 16, payload_len);
+			"kernel %s: header tells of %u bytes, the file has %zu: truncated file",
+			kernel->name, hdr->syssize * 16, payload_len);
 	if (payload_len <= ENTRY_64BIT)
 		return refuse(why, ENOEXEC, "kernel %s: ends before its entry: truncated file",
 			      kernel->name);

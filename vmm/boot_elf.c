@@ -168,13 +168,11 @@ static int load_segment(const struct guest_ram *ram, const struct boot_file *fil
 			? guest_ram_at(ram, segment->paddr, segment->mem_len)
 			: NULL;
 	if (!place || segment->paddr >= LAYOUT_RAM_HOLE)
-		return refuse(
-			why, ENOSPC,
-			"kernel %s: ELF segment at 0x%llx, %llu KiB, lies outside of the memory "
-			"from 1 MiB to %llu MiB; raise --memory",
-			file->name, (unsigned long long)segment->paddr,
-			(unsigned long long)segment->mem_len >> 10,
-			(unsigned long long)guest_ram_low_end(ram) >> 20);
+		return refuse(why, ENOSPC,
+			      "kernel %s: ELF segment at 0x%lx, %lu KiB, lies outside of the "
+			      "memory from 1 MiB to %lu MiB; raise --memory",
+			      file->name, segment->paddr, segment->mem_len >> 10,
+			      guest_ram_low_end(ram) >> 20);
 	memcpy(place, file->bytes + segment->offset, segment->file_len);
 	if (plan->kernel_start == 0 || segment->paddr < plan->kernel_start)
 		plan->kernel_start = segment->paddr;
@@ -198,8 +196,8 @@ static int load_segments(const struct guest_ram *ram, const struct boot_file *fi
 		    segment_at(file, offset + (uint64_t)i * stride, is64, &segment) < 0 ||
 		    !in_file(file, segment.offset, segment.file_len))
 			return refuse(why, ENOEXEC,
-				      "kernel %s: ELF segment %u passes the end of the "
-				      "file: truncated file",
+				      "kernel %s: ELF segment %u passes the end of the file: "
+				      "truncated file",
 				      file->name, i);
 		if (segment.type == PT_LOAD)
 			rc = load_segment(ram, file, &segment, plan, why);
@@ -242,14 +240,13 @@ int boot_elf_load(const struct guest_ram *ram, const struct boot_source *source,
 	if (rc < 0)
 		return rc;
 	if (plan->entry == 0)
-		return refuse(
-			why, ENOEXEC,
-			"kernel %s: ELF file without a PVH entry note; build with CONFIG_PVH=y or "
-			"give the bzImage",
-			file->name);
+		return refuse(why, ENOEXEC,
+			      "kernel %s: ELF file without a PVH entry note; build with "
+			      "CONFIG_PVH=y or give the bzImage",
+			      file->name);
 	if (plan->entry < plan->kernel_start || plan->entry >= plan->kernel_end)
-		return refuse(why, ENOEXEC, "kernel %s: PVH entry 0x%llx lies in no segment",
-			      file->name, (unsigned long long)plan->entry);
+		return refuse(why, ENOEXEC, "kernel %s: PVH entry 0x%lx lies in no segment",
+			      file->name, plan->entry);
 	rc = boot_place_initrd(ram, source,
 			       (plan->kernel_end + LAYOUT_PAGE - 1) & ~(uint64_t)(LAYOUT_PAGE - 1),
 			       LAYOUT_RAM_HOLE, plan, why);

@@ -78,8 +78,7 @@ static int open_pty(struct console *console, const char *link, struct refusal *w
 		if (lstat(link, &st) == 0 && S_ISLNK(st.st_mode))
 			unlink(link);
 		if (symlink(console->pty_name, link) < 0)
-			return refuse(why, errno, "console: cannot make the link %s: %s", link,
-				      strerror(errno));
+			return refuse(why, errno, "console: cannot make the link %s: %m", link);
 		snprintf(console->link_path, sizeof(console->link_path), "%s", link);
 	}
 	say("console: %s", *link ? link : console->pty_name);
@@ -90,7 +89,7 @@ static int open_file(struct console *console, const char *path, struct refusal *
 {
 	console->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
 	if (console->out_fd < 0)
-		return refuse(why, errno, "console: cannot write %s: %s", path, strerror(errno));
+		return refuse(why, errno, "console: cannot write %s: %m", path);
 	return 0;
 }
 

@@ -189,8 +189,7 @@ static void obey(struct control *control, char command)
 		break;
 	default:
 		say("Ctrl-A x quit, p power button, s statistics, l pull or plug all cables, k "
-		    "kick and "
-		    "call all queues, a send Ctrl-A");
+		    "kick and call all queues, a send Ctrl-A");
 	}
 }
 
@@ -267,7 +266,7 @@ static void wait_and_dispatch(struct control *control)
 	if (poll(fds, POLL_LINKS + machine->n_nets, timeout) < 0)
 		return;
 	if (fds[POLL_WAKE].revents && read(machine->wake_fd, &count, sizeof(count)) < 0)
-		say("wake descriptor: %s", strerror(errno));
+		say("wake descriptor: %m");
 	if (fds[POLL_SIGNAL].revents)
 		read_signals(control);
 	if (fds[POLL_CONSOLE].revents)

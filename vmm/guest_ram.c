@@ -22,14 +22,14 @@ static int memfd_of(uint64_t size, uint64_t page_size, struct refusal *why)
 		flags |= MFD_HUGETLB | ((unsigned)__builtin_ctzll(page_size) << HUGE_SHIFT);
 	fd = memfd_create("ringway-guest-ram", flags);
 	if (fd < 0)
-		return refuse(why, errno, "memory: memfd_create: %s", strerror(errno));
+		return refuse(why, errno, "memory: memfd_create: %m");
 	if (ftruncate(fd, (off_t)size) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 		int error = errno;
 
 		close(fd);
-		return refuse(why, error, "memory: cannot size and seal %llu MiB: %s",
-			      (unsigned long long)(size >> 20), strerror(error));
+		return refuse(why, error, "memory: cannot size and seal %lu MiB: %s", size >> 20,
+			      strerror(error));
 	}
 	return fd;
 }
@@ -48,15 +48,14 @@ static int region_open(struct guest_ram_region *region, const struct guest_ram_w
 	hva = mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
 		   region->fd, 0);
 	if (hva == MAP_FAILED)
-		return refuse(why, errno, "memory: cannot map %llu MiB: %s; %s",
-			      (unsigned long long)(region->size >> 20), strerror(errno), advice);
+		return refuse(why, errno, "memory: cannot map %lu MiB: %m; %s", region->size >> 20,
+			      advice);
 	region->hva = hva;
 	/* Cores would otherwise carry the secrets of the guest. */
 	madvise(hva, region->size, MADV_DONTDUMP);
 	if ((wish->prealloc || huge) && madvise(hva, region->size, MADV_POPULATE_WRITE) < 0)
-		return refuse(why, errno, "memory: cannot allocate %llu MiB%s: %s; %s",
-			      (unsigned long long)(region->size >> 20),
-			      huge ? " of huge pages" : "", strerror(errno), advice);
+		return refuse(why, errno, "memory: cannot allocate %lu MiB%s: %m; %s",
+			      region->size >> 20, huge ? " of huge pages" : "", advice);
 	return 0;
 }
 
@@ -71,9 +70,8 @@ int guest_ram_open(struct guest_ram *ram, const struct guest_ram_wish *wish, str
 		.gpa = LAYOUT_RAM_ABOVE, .size = wish->size - low, .fd = -1};
 	if (wish->size == 0 || wish->size % wish->page_size != 0)
 		return refuse(why, EINVAL,
-			      "memory: %llu bytes is not a multiple of the %llu KiB page",
-			      (unsigned long long)wish->size,
-			      (unsigned long long)(wish->page_size >> 10));
+			      "memory: %lu bytes is not a multiple of the %lu KiB page", wish->size,
+			      wish->page_size >> 10);
 	for (unsigned i = 0; i < ram->n_regions && rc == 0; i++)
 		rc = region_open(&ram->region[i], wish, why);
 	if (rc < 0)

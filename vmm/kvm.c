@@ -12,12 +12,10 @@
 
 static const char device_path[] = "/dev/kvm";
 
-struct needed {
+static const struct {
 	int cap;
 	const char *name;
-};
-
-static const struct needed needed[] = {
+} needed[] = {
 	{KVM_CAP_IRQCHIP, "IRQCHIP"},
 	{KVM_CAP_USER_MEMORY, "USER_MEMORY"},
 	{KVM_CAP_SET_TSS_ADDR, "SET_TSS_ADDR"},
@@ -38,19 +36,17 @@ static int open_device(struct kvm *kvm, struct refusal *why)
 	if (kvm->fd >= 0)
 		return 0;
 	if (errno == EACCES || errno == EPERM)
-		return refuse(
-			why, errno,
-			"no permission for %s: add yourself to its group (`sudo adduser $USER "
-			"kvm`, then log in anew)",
-			device_path);
+		return refuse(why, errno,
+			      "no permission for %s: add yourself to its group (`sudo adduser "
+			      "$USER kvm`, then log in anew)",
+			      device_path);
 	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
-		return refuse(
-			why, errno,
-			"no %s: load the module (`modprobe kvm_intel` or `kvm_amd`), switch on "
-			"virtualisation in the firmware, or allow nested virtualisation on the "
-			"host of this machine",
-			device_path);
-	return refuse(why, errno, "%s: %s%s", device_path, strerror(errno),
+		return refuse(why, errno,
+			      "no %s: load the module (`modprobe kvm_intel` or `kvm_amd`), switch "
+			      "on virtualisation in the firmware, or allow nested virtualisation "
+			      "on the host of this machine",
+			      device_path);
+	return refuse(why, errno, "%s: %m%s", device_path,
 		      errno == EBUSY ? "; another hypervisor (VirtualBox?) holds the CPU" : "");
 }
 
@@ -78,48 +74,43 @@ static int check_capabilities(struct kvm *kvm, struct refusal *why)
 	return 0;
 }
 
+int kvm_call(int fd, unsigned long request, const char *name, void *argument, struct refusal *why)
+{
+	int rc;
+
+	do
+		rc = ioctl(fd, request, argument);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 ? refuse(why, errno, "%s: %m", name) : rc;
+}
+
 /* Kernels that run hardware-reduced ACPI never touch the PIC, and KVM leaves it open at vector 0:
  * each interrupt of the serial port or the power button would come a second time, as an exception.
  */
 static int mask_pic(const struct kvm *kvm, uint32_t chip_id, struct refusal *why)
 {
 	struct kvm_irqchip chip = {.chip_id = chip_id};
+	int rc = KVM_CALL(kvm->vm_fd, KVM_GET_IRQCHIP, &chip, why);
 
-	if (ioctl(kvm->vm_fd, KVM_GET_IRQCHIP, &chip) < 0)
-		return refuse(why, errno, "KVM_GET_IRQCHIP: %s", strerror(errno));
 	chip.chip.pic.imr = 0xff;
-	if (ioctl(kvm->vm_fd, KVM_SET_IRQCHIP, &chip) < 0)
-		return refuse(why, errno, "KVM_SET_IRQCHIP: %s", strerror(errno));
-	return 0;
-}
-
-static int create_interrupt_controllers(const struct kvm *kvm, struct refusal *why)
-{
-	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
-	int rc;
-
-	if (ioctl(kvm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
-		return refuse(why, errno, "KVM_CREATE_IRQCHIP: %s", strerror(errno));
-	if (ioctl(kvm->vm_fd, KVM_CREATE_PIT2, &pit) < 0)
-		return refuse(why, errno, "KVM_CREATE_PIT2: %s", strerror(errno));
-	rc = mask_pic(kvm, KVM_IRQCHIP_PIC_MASTER, why);
-	return rc < 0 ? rc : mask_pic(kvm, KVM_IRQCHIP_PIC_SLAVE, why);
+	return rc ?: KVM_CALL(kvm->vm_fd, KVM_SET_IRQCHIP, &chip, why);
 }
 
 static int create_vm(struct kvm *kvm, struct refusal *why)
 {
+	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
 	uint64_t identity = LAYOUT_IDENTITY_MAP;
+	void *tss = (void *)(uintptr_t)LAYOUT_TSS;
+	int fd = kvm->vm_fd = KVM_CALL(kvm->fd, KVM_CREATE_VM, 0, why);
 
-	do
-		kvm->vm_fd = ioctl(kvm->fd, KVM_CREATE_VM, 0);
-	while (kvm->vm_fd < 0 && errno == EINTR);
-	if (kvm->vm_fd < 0)
-		return refuse(why, errno, "KVM_CREATE_VM: %s", strerror(errno));
-	if (ioctl(kvm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0)
-		return refuse(why, errno, "KVM_SET_IDENTITY_MAP_ADDR: %s", strerror(errno));
-	if (ioctl(kvm->vm_fd, KVM_SET_TSS_ADDR, (unsigned long)LAYOUT_TSS) < 0)
-		return refuse(why, errno, "KVM_SET_TSS_ADDR: %s", strerror(errno));
-	return create_interrupt_controllers(kvm, why);
+	if (fd < 0)
+		return fd;
+	return KVM_CALL(fd, KVM_SET_IDENTITY_MAP_ADDR, &identity, why)
+		       ?: KVM_CALL(fd, KVM_SET_TSS_ADDR, tss, why)
+		       ?: KVM_CALL(fd, KVM_CREATE_IRQCHIP, NULL, why)
+		       ?: KVM_CALL(fd, KVM_CREATE_PIT2, &pit, why)
+		       ?: mask_pic(kvm, KVM_IRQCHIP_PIC_MASTER, why)
+		       ?: mask_pic(kvm, KVM_IRQCHIP_PIC_SLAVE, why);
 }
 
 int kvm_open(struct kvm *kvm, struct refusal *why)
@@ -127,11 +118,7 @@ int kvm_open(struct kvm *kvm, struct refusal *why)
 	int rc;
 
 	*kvm = (struct kvm){.fd = -1, .vm_fd = -1};
-	rc = open_device(kvm, why);
-	if (rc == 0)
-		rc = check_capabilities(kvm, why);
-	if (rc == 0)
-		rc = create_vm(kvm, why);
+	rc = open_device(kvm, why) ?: check_capabilities(kvm, why) ?: create_vm(kvm, why);
 	if (rc == 0) {
 		kvm->run_len = ioctl(kvm->fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 		kvm->emulates = access("/sys/module/kvm_pvm", F_OK) == 0;
@@ -150,17 +137,17 @@ void kvm_close(struct kvm *kvm)
 
 int kvm_map_ram(const struct kvm *kvm, const struct guest_ram *ram, struct refusal *why)
 {
-	for (unsigned i = 0; i < ram->n_regions; i++) {
-		struct kvm_userspace_memory_region slot = {.slot = i,
-							   .guest_phys_addr = ram->region[i].gpa,
-							   .memory_size = ram->region[i].size,
-							   .userspace_addr =
-								   (uintptr_t)ram->region[i].hva};
+	int rc = 0;
 
-		if (ioctl(kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
-			return refuse(why, errno, "memory: KVM refuses %llu MiB at 0x%llx: %s",
-				      (unsigned long long)(slot.memory_size >> 20),
-				      (unsigned long long)slot.guest_phys_addr, strerror(errno));
+	for (unsigned i = 0; i < ram->n_regions && rc == 0; i++) {
+		const struct guest_ram_region *region = &ram->region[i];
+		struct kvm_userspace_memory_region slot = {.slot = i,
+							   .guest_phys_addr = region->gpa,
+							   .memory_size = region->size,
+							   .userspace_addr =
+								   (uintptr_t)region->hva};
+
+		rc = KVM_CALL(kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot, why);
 	}
-	return 0;
+	return rc;
 }

@@ -6,10 +6,7 @@
 #ifndef RINGWAY_VMM_KVM_H
 #define RINGWAY_VMM_KVM_H
 
-#include <stdbool.h>
-
 #include "vmm/guest_ram.h"
-#include "vmm/refusal.h"
 
 struct kvm {
 	int fd;
@@ -24,5 +21,10 @@ int kvm_open(struct kvm *kvm, struct refusal *why);
 void kvm_close(struct kvm *kvm);
 
 int kvm_map_ram(const struct kvm *kvm, const struct guest_ram *ram, struct refusal *why);
+
+/* ioctl(2) on any descriptor of KVM: what it returns, or -errno with a refusal that names it. The
+ * argument is a pointer, or a number in the place of one. */
+int kvm_call(int fd, unsigned long request, const char *name, void *argument, struct refusal *why);
+#define KVM_CALL(fd, request, argument, why) kvm_call(fd, request, #request, argument, why)
 
 #endif

@@ -31,7 +31,7 @@ static void serial_irq(void *ctx, bool level)
 {
 	struct machine *machine = ctx;
 
-	machine->events.base.ops->set_pin(&machine->events.base, GSI_COM1, level);
+	events_set_pin(&machine->events, GSI_COM1, level);
 }
 
 static void serial_transmit(void *ctx, uint8_t byte)
@@ -68,14 +68,8 @@ static int open_net(struct machine *machine, unsigned index, unsigned first_gsi,
 		    struct refusal *why)
 {
 	const struct options_net *wish = &machine->options->net[index];
-	struct virtio_net_setup setup = {.index = index,
-					 .pairs = wish->pairs,
-					 .mtu = wish->mtu,
-					 .first_gsi = first_gsi,
-					 .wake_fd = machine->wake_fd,
-					 .events = &machine->events.base,
-					 .ram = &machine->ram,
-					 .mmio = &machine->mmio};
+	struct virtio_net_setup setup = {
+		.index = index, .pairs = wish->pairs, .mtu = wish->mtu, .first_gsi = first_gsi};
 	struct net_link_setup link = {.net = &machine->net[index],
 				      .lock = &machine->lock,
 				      .path = wish->socket,
@@ -86,7 +80,7 @@ static int open_net(struct machine *machine, unsigned index, unsigned first_gsi,
 		memcpy(setup.mac, wish->mac, sizeof(setup.mac));
 	else
 		derive_mac(machine->options->name, index, setup.mac);
-	rc = virtio_net_open(&machine->net[index], &setup, why);
+	rc = virtio_net_open(&machine->net[index], &machine->virtio, &setup, why);
 	machine->n_nets = index + 1;
 	if (rc == 0)
 		rc = pci_host_add(&machine->pci, &machine->net[index].vp.pci) < 0
@@ -106,9 +100,13 @@ static int open_devices(struct machine *machine, struct refusal *why)
 
 	for (unsigned i = 0; i < options->n_nets; i++)
 		n_gsis += 2 * options->net[i].pairs + 1;
-	rc = kvm_events_init(&machine->events, machine->kvm.vm_fd, n_gsis);
+	rc = events_init(&machine->events, machine->kvm.vm_fd, n_gsis);
 	if (rc < 0)
 		return refuse(why, -rc, "out of memory");
+	machine->virtio = (struct virtio_world){.events = &machine->events,
+						.ram = &machine->ram,
+						.mmio = &machine->mmio,
+						.wake_fd = machine->wake_fd};
 	machine->net = calloc(options->n_nets + 1, sizeof(*machine->net));
 	machine->link = calloc(options->n_nets + 1, sizeof(*machine->link));
 	if (!machine->net || !machine->link)
@@ -142,7 +140,7 @@ static int map_file(const char *path, const char *what, struct boot_file *file, 
 
 	*file = (struct boot_file){.name = path};
 	if (fd < 0)
-		return refuse(why, errno, "%s %s: %s", what, path, strerror(errno));
+		return refuse(why, errno, "%s %s: %m", what, path);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
 		close(fd);
 		return refuse(why, EINVAL, "%s %s: %s", what, path,
@@ -195,9 +193,8 @@ static int load_kernel(struct machine *machine, struct refusal *why)
 	unmap_file(&source.initrd);
 	if (rc == 0 && machine->kvm.emulates && machine->plan.mode == BOOT_LONG_MODE)
 		say("this host's /dev/kvm emulates every instruction (kvm_pvm): a distribution "
-		    "kernel will "
-		    "not boot in useful time; the built-in guest will. Use a host with VMX or SVM, "
-		    "or QEMU");
+		    "kernel will not boot in useful time; the built-in guest will. Use a host with "
+		    "VMX or SVM, or QEMU");
 	return rc;
 }
 
@@ -205,7 +202,7 @@ static int open_descriptors(struct machine *machine, struct refusal *why)
 {
 	machine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (machine->wake_fd < 0)
-		return refuse(why, errno, "eventfd: %s", strerror(errno));
+		return refuse(why, errno, "eventfd: %m");
 	machine->process_status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	stop_init(&machine->stop, machine->wake_fd);
 	return 0;
@@ -255,7 +252,7 @@ void machine_close(struct machine *machine)
 		vcpu_close(&machine->vcpu[i]);
 	for (unsigned i = 0; i < machine->n_nets; i++)
 		virtio_net_close(&machine->net[i]);
-	kvm_events_fini(&machine->events);
+	events_fini(&machine->events);
 	kvm_close(&machine->kvm);
 	guest_ram_close(&machine->ram);
 	free(machine->vcpu);
@@ -275,7 +272,7 @@ static int pin_to(unsigned cpu)
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) == 0)
 		return 0;
-	say("--pin: cannot run on CPU %u: %s", cpu, strerror(errno));
+	say("--pin: cannot run on CPU %u: %m", cpu);
 	return -errno;
 }
 
@@ -359,10 +356,8 @@ void machine_halt(struct machine *machine)
 
 void machine_press_power_button(struct machine *machine)
 {
-	struct events *events = &machine->events.base;
-
 	pthread_mutex_lock(&machine->lock);
-	events->ops->set_pin(events, GSI_POWER_BUTTON, 1);
-	events->ops->set_pin(events, GSI_POWER_BUTTON, 0);
+	events_set_pin(&machine->events, GSI_POWER_BUTTON, true);
+	events_set_pin(&machine->events, GSI_POWER_BUTTON, false);
 	pthread_mutex_unlock(&machine->lock);
 }

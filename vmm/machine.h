@@ -10,7 +10,6 @@
 #include <stdatomic.h>
 
 #include "vmm/console.h"
-#include "vmm/kvm_events.h"
 #include "vmm/net_link.h"
 #include "vmm/options.h"
 #include "vmm/power.h"
@@ -35,8 +34,9 @@ struct machine {
 	struct pci_host pci;
 	struct serial serial;
 	struct power power;
-	struct kvm_events events;
+	struct events events;
 	struct console console;
+	struct virtio_world virtio;
 	unsigned n_nets;
 	struct virtio_net *net;
 	struct net_link *link;

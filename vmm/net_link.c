@@ -20,8 +20,8 @@ int net_link_open(struct net_link *link, const struct net_link_setup *setup, str
 	link->listen_fd = -1;
 	link->pause_ms = PAUSE_FIRST_MS;
 	vhost_user_init(&link->vu);
-	for (unsigned i = 0; i < link->net->vp.ram->n_regions; i++) {
-		const struct guest_ram_region *region = &link->net->vp.ram->region[i];
+	for (unsigned i = 0; i < link->net->vp.world->ram->n_regions; i++) {
+		const struct guest_ram_region *region = &link->net->vp.world->ram->region[i];
 
 		link->region[i] = (struct vhost_user_region){.gpa = region->gpa,
 							     .len = region->size,
@@ -29,7 +29,7 @@ int net_link_open(struct net_link *link, const struct net_link_setup *setup, str
 							     .fd = region->fd};
 	}
 	link->device = (struct vhost_user_device){.regions = link->region,
-						  .n_regions = link->net->vp.ram->n_regions,
+						  .n_regions = link->net->vp.world->ram->n_regions,
 						  .queues = link->queue};
 	if (setup->server) {
 		link->listen_fd = vhost_user_listen(setup->path);
@@ -147,11 +147,6 @@ static void connect_to(struct net_link *link, int64_t now_ms)
 	link->known = true;
 }
 
-static uint64_t address_of(const struct guest_ram *ram, uint64_t gpa, uint64_t len)
-{
-	return (uintptr_t)guest_ram_at(ram, gpa, len);
-}
-
 /* Copies the queues, which cannot change while the device is started. */
 static void describe_queues(struct net_link *link)
 {
@@ -162,22 +157,21 @@ static void describe_queues(struct net_link *link)
 	link->pairs = link->net->pairs;
 	for (unsigned i = 0; i < link->device.n_queues; i++) {
 		const struct virtio_queue *from = &vp->queue[i];
-		uint64_t used = address_of(vp->ram, from->device, virtio_device_len(from->size));
-		uint16_t used_index = 0;
+		struct vhost_user_queue *to = &link->queue[i];
+		struct virtio_areas areas;
 
+		virtio_queue_areas(vp->world->ram, from, &areas);
+		*to = (struct vhost_user_queue){.size = from->size,
+						.enabled = i / 2 < link->pairs,
+						.desc = (uintptr_t)areas.desc,
+						.avail = (uintptr_t)areas.driver,
+						.used = (uintptr_t)areas.device,
+						.kickfd = from->kick_fd,
+						.callfd = from->call_fd};
 		/* All that a lost back-end has finished stands in the used ring. */
 		if (link->resumed)
-			used_index = __atomic_load_n((const uint16_t *)(uintptr_t)(used + 2),
-						     __ATOMIC_ACQUIRE);
-		link->queue[i] = (struct vhost_user_queue){
-			.size = from->size,
-			.enabled = i / 2 < link->pairs,
-			.base = used_index,
-			.desc = address_of(vp->ram, from->desc, virtio_desc_len(from->size)),
-			.avail = address_of(vp->ram, from->driver, virtio_driver_len(from->size)),
-			.used = used,
-			.kickfd = from->kick_fd,
-			.callfd = from->call_fd};
+			to->base = __atomic_load_n((const uint16_t *)(uintptr_t)(to->used + 2),
+						   __ATOMIC_ACQUIRE);
 	}
 }
 

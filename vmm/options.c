@@ -307,12 +307,11 @@ static int check_whole(struct options *options, struct refusal *why)
 	if (options->memory == 0)
 		options->memory = options->kernel ? DEFAULT_MEMORY : BUILT_IN_MEMORY;
 	if (options->memory < least)
-		return refuse(why, EINVAL, "--memory: %llu KiB is too small; at least %llu MiB",
-			      (unsigned long long)options->memory >> 10,
-			      (unsigned long long)least >> 20);
+		return refuse(why, EINVAL, "--memory: %lu KiB is too small; at least %lu MiB",
+			      options->memory >> 10, least >> 20);
 	if (options->memory % options->page_size)
-		return refuse(why, EINVAL, "--memory: must be a multiple of %llu KiB",
-			      (unsigned long long)options->page_size >> 10);
+		return refuse(why, EINVAL, "--memory: must be a multiple of %lu KiB",
+			      options->page_size >> 10);
 	if (options->initrd && !options->kernel)
 		return refuse(why, EINVAL,
 			      "--initrd: the built-in guest takes none; give --kernel");

@@ -33,8 +33,7 @@ void pci_function_init(struct pci_function *function, const char *name,
 {
 	uint8_t *config = function->config;
 
-	memset(function, 0, sizeof(*function));
-	function->name = name;
+	*function = (struct pci_function){.name = name};
 	function->next_capability = CAPABILITIES_START;
 	put16(config + PCI_VENDOR_ID, identity->vendor);
 	put16(config + PCI_DEVICE_ID, identity->device);

@@ -24,21 +24,16 @@ static void print_memory(const struct machine *machine)
 
 	printf("memory map\n");
 	for (unsigned i = 0; i < n; i++)
-		printf("  0x%010llx-0x%010llx %s\n", (unsigned long long)range[i].start,
-		       (unsigned long long)(range[i].start + range[i].len - 1),
+		printf("  0x%010lx-0x%010lx %s\n", range[i].start,
+		       range[i].start + range[i].len - 1,
 		       range[i].type == BOOT_RANGE_RAM ? "RAM" : "reserved");
-	printf("  0x%010llx-0x%010llx PCI window\n", (unsigned long long)LAYOUT_PCI_WINDOW,
-	       (unsigned long long)LAYOUT_PCI_WINDOW_END - 1);
-	printf("  0x%010llx-0x%010llx kernel, entered at 0x%llx (%s)\n",
-	       (unsigned long long)machine->plan.kernel_start,
-	       (unsigned long long)machine->plan.kernel_end - 1,
-	       (unsigned long long)machine->plan.entry,
+	printf("  0x%010lx-0x%010lx PCI window\n", LAYOUT_PCI_WINDOW, LAYOUT_PCI_WINDOW_END - 1);
+	printf("  0x%010lx-0x%010lx kernel, entered at 0x%lx (%s)\n", machine->plan.kernel_start,
+	       machine->plan.kernel_end - 1, machine->plan.entry,
 	       machine->plan.mode == BOOT_LONG_MODE ? "64-bit" : "PVH");
 	if (machine->plan.initrd_len)
-		printf("  0x%010llx-0x%010llx initrd\n",
-		       (unsigned long long)machine->plan.initrd_start,
-		       (unsigned long long)(machine->plan.initrd_start + machine->plan.initrd_len) -
-			       1);
+		printf("  0x%010lx-0x%010lx initrd\n", machine->plan.initrd_start,
+		       (machine->plan.initrd_start + machine->plan.initrd_len) - 1);
 }
 
 static void print_pci(struct machine *machine)
@@ -49,9 +44,9 @@ static void print_pci(struct machine *machine)
 		const uint8_t *mac = net->config.mac;
 		char names[FEATURES_LEN];
 
-		printf("  00:%02x.0 %s: BAR 0x%llx, GSIs %u-%u, mac "
-		       "%02x:%02x:%02x:%02x:%02x:%02x, %u pair%s, socket %s\n",
-		       PCI_FIRST_FREE_SLOT + i, net->name, (unsigned long long)net->vp.pci.bar_base,
+		printf("  00:%02x.0 %s: BAR 0x%lx, GSIs %u-%u, mac %02x:%02x:%02x:%02x:%02x:%02x, "
+		       "%u pair%s, socket %s\n",
+		       PCI_FIRST_FREE_SLOT + i, net->name, net->vp.pci.bar_base,
 		       net->vp.queue[0].gsi, net->vp.queue[0].gsi + net->vp.n_queues - 1, mac[0],
 		       mac[1], mac[2], mac[3], mac[4], mac[5], net->pairs_asked,
 		       net->pairs_asked > 1 ? "s" : "", machine->link[i].path);
@@ -67,9 +62,8 @@ static void print_pci(struct machine *machine)
 
 void plan_print(struct machine *machine)
 {
-	printf("%s: %u CPU%s, %llu MiB\n", machine->options->name, machine->options->n_cpus,
-	       machine->options->n_cpus > 1 ? "s" : "",
-	       (unsigned long long)machine->options->memory >> 20);
+	printf("%s: %u CPU%s, %lu MiB\n", machine->options->name, machine->options->n_cpus,
+	       machine->options->n_cpus > 1 ? "s" : "", machine->options->memory >> 20);
 	print_memory(machine);
 	print_pci(machine);
 	printf("command line\n  %s\n", machine->cmdline);

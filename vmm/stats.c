@@ -30,16 +30,14 @@ static void print_exits(const struct machine *machine)
 			const char *name = vcpu_reason_name(reason);
 
 			if (vcpu->n_exits[reason])
-				say("stats: vcpu%u exit to launcher: %s %llu", i,
-				    name ? name : "other",
-				    (unsigned long long)vcpu->n_exits[reason]);
+				say("stats: vcpu%u exit to launcher: %s %lu", i,
+				    name ? name : "other", vcpu->n_exits[reason]);
 		}
 		for (size_t c = 0; c < sizeof(kernel_counters) / sizeof(kernel_counters[0]); c++) {
 			uint64_t value;
 
 			if (kvm_stats_read(vcpu->stats_fd, kernel_counters[c], &value) == 0)
-				say("stats: vcpu%u kvm: %s %llu", i, kernel_counters[c],
-				    (unsigned long long)value);
+				say("stats: vcpu%u kvm: %s %lu", i, kernel_counters[c], value);
 		}
 	}
 }
@@ -50,13 +48,12 @@ static void print_bus(const struct bus *bus, const char *kind)
 		const struct bus_range *range = &bus->range[i];
 
 		if (range->n_reads || range->n_writes)
-			say("stats: %s %s: reads %llu writes %llu", kind, range->name,
-			    (unsigned long long)range->n_reads,
-			    (unsigned long long)range->n_writes);
+			say("stats: %s %s: reads %lu writes %lu", kind, range->name, range->n_reads,
+			    range->n_writes);
 	}
 	for (unsigned i = 0; i < bus->n_stray_addrs; i++)
-		say("stats: %s 0x%llx: stray accesses %llu", kind,
-		    (unsigned long long)bus->stray[i].addr, (unsigned long long)bus->stray[i].n);
+		say("stats: %s 0x%lx: stray accesses %lu", kind, bus->stray[i].addr,
+		    bus->stray[i].n);
 }
 
 static void print_nets(const struct machine *machine)
@@ -65,13 +62,10 @@ static void print_nets(const struct machine *machine)
 		const struct virtio_net *net = &machine->net[i];
 		const struct net_link *link = &machine->link[i];
 
-		say("stats: net%u: kicks through launcher %llu, config interrupts %llu, control "
-		    "commands %llu, refused writes %llu, connects %llu, losses %llu",
-		    i, (unsigned long long)net->vp.n_slow_kicks,
-		    (unsigned long long)net->vp.n_config_interrupts,
-		    (unsigned long long)net->control.n_commands,
-		    (unsigned long long)net->vp.n_refused, (unsigned long long)link->n_connects,
-		    (unsigned long long)link->n_losses);
+		say("stats: net%u: kicks through launcher %lu, config interrupts %lu, control "
+		    "commands %lu, refused writes %lu, connects %lu, losses %lu",
+		    i, net->vp.n_slow_kicks, net->vp.n_config_interrupts, net->control.n_commands,
+		    net->vp.n_refused, link->n_connects, link->n_losses);
 	}
 }
 
@@ -106,9 +100,8 @@ void stats_print(struct machine *machine)
 	print_bus(&machine->mmio, "mmio");
 	print_nets(machine);
 	pthread_mutex_unlock(&machine->lock);
-	say("stats: interrupt routes set %llu, console bytes dropped %llu",
-	    (unsigned long long)machine->events.n_route_updates,
-	    (unsigned long long)machine->console.n_dropped);
+	say("stats: interrupt routes set %lu, console bytes dropped %lu",
+	    machine->events.n_route_updates, machine->console.n_dropped);
 	if (machine->first_run_ns)
 		say("stats: start to first guest instruction: %.2f ms",
 		    (double)(machine->first_run_ns - machine->born_ns) / 1e6);

@@ -40,11 +40,11 @@ int vcpu_open(struct vcpu *vcpu, const struct vcpu_world *world, unsigned id, st
 	*vcpu = (struct vcpu){.world = world, .id = id, .fd = -1, .stats_fd = -1};
 	vcpu->fd = ioctl(world->kvm->vm_fd, KVM_CREATE_VCPU, id);
 	if (vcpu->fd < 0)
-		return refuse(why, errno, "vcpu%u: KVM_CREATE_VCPU: %s", id, strerror(errno));
+		return refuse(why, errno, "vcpu%u: KVM_CREATE_VCPU: %m", id);
 	run = mmap(NULL, (size_t)world->kvm->run_len, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd,
 		   0);
 	if (run == MAP_FAILED)
-		return refuse(why, errno, "vcpu%u: cannot map its state: %s", id, strerror(errno));
+		return refuse(why, errno, "vcpu%u: cannot map its state: %m", id);
 	vcpu->run = run;
 	if (world->kvm->has_stats)
 		vcpu->stats_fd = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
@@ -103,11 +103,10 @@ static void give_up(struct vcpu *vcpu, enum stop_cause cause, const char *what, 
 
 	if (vcpu->fd >= 0 && ioctl(vcpu->fd, KVM_GET_REGS, &regs) == 0 &&
 	    ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) == 0)
-		say("vcpu%u: %s (0x%llx) at rip 0x%llx, cr0 0x%llx, cr2 0x%llx, cr3 0x%llx",
-		    vcpu->id, what, (unsigned long long)detail, regs.rip, sregs.cr0, sregs.cr2,
-		    sregs.cr3);
+		say("vcpu%u: %s (0x%lx) at rip 0x%llx, cr0 0x%llx, cr2 0x%llx, cr3 0x%llx",
+		    vcpu->id, what, detail, regs.rip, sregs.cr0, sregs.cr2, sregs.cr3);
 	else
-		say("vcpu%u: %s (0x%llx)", vcpu->id, what, (unsigned long long)detail);
+		say("vcpu%u: %s (0x%lx)", vcpu->id, what, detail);
 	stop_request(vcpu->world->stop, cause, 0);
 }
 

@@ -2,11 +2,9 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "vmm/cpuid.h"
 #include "vmm/layout.h"
 
 enum {
@@ -33,6 +31,24 @@ enum {
 	LVT_EXTINT = 0x700,
 	LVT_NMI = 0x400,
 	LVT_MODE_MASK = 0x700,
+};
+
+enum {
+	MAX_CPUID_ENTRIES = 256,
+	LEAF_HYPERVISOR = 0x40000000,
+	LEAF_TIMING = 0x40000010, /* eax: kHz of the TSC, ebx: kHz of the APIC bus */
+	APIC_BUS_KHZ = 1000000,
+	CLFLUSH_QUADWORDS = 8,
+	ECX1_VMX = 1 << 5,
+	ECX1_PDCM = 1 << 15,
+	ECX1_TSC_DEADLINE = 1 << 24,
+	ECX1_HYPERVISOR = 1u << 31,
+	EDX1_HTT = 1 << 28,
+	EDX1_MTRR = 1 << 12,
+	ECX81_SVM = 1 << 2,
+	EDX7_AMX = 1 << 22 | 1 << 24 | 1 << 25,
+	LEVEL_SMT = 1 << 8,
+	LEVEL_CORE = 2 << 8,
 };
 
 #define CR0_PG (UINT64_C(1) << 31)
@@ -65,53 +81,129 @@ static void set_msrs(int fd)
 	}
 }
 
-static int set_interrupt_pins(int fd, unsigned id, struct refusal *why)
+static void set_mode(struct kvm_lapic_state *lapic, unsigned lvt, uint32_t mode)
+{
+	uint32_t value;
+
+	memcpy(&value, lapic->regs + lvt, sizeof(value));
+	value = (value & ~(uint32_t)LVT_MODE_MASK) | mode;
+	memcpy(lapic->regs + lvt, &value, sizeof(value));
+}
+
+static int set_interrupt_pins(int fd, struct refusal *why)
 {
 	struct kvm_lapic_state lapic;
-	uint32_t lvt0 = 0, lvt1 = 0;
+	int rc = KVM_CALL(fd, KVM_GET_LAPIC, &lapic, why);
 
-	if (ioctl(fd, KVM_GET_LAPIC, &lapic) < 0)
-		return refuse(why, errno, "vcpu%u: KVM_GET_LAPIC: %s", id, strerror(errno));
-	memcpy(&lvt0, lapic.regs + LVT0, sizeof(lvt0));
-	memcpy(&lvt1, lapic.regs + LVT1, sizeof(lvt1));
-	lvt0 = (lvt0 & ~(uint32_t)LVT_MODE_MASK) | LVT_EXTINT;
-	lvt1 = (lvt1 & ~(uint32_t)LVT_MODE_MASK) | LVT_NMI;
-	memcpy(lapic.regs + LVT0, &lvt0, sizeof(lvt0));
-	memcpy(lapic.regs + LVT1, &lvt1, sizeof(lvt1));
-	if (ioctl(fd, KVM_SET_LAPIC, &lapic) < 0)
-		return refuse(why, errno, "vcpu%u: KVM_SET_LAPIC: %s", id, strerror(errno));
-	return 0;
+	if (rc < 0)
+		return rc;
+	set_mode(&lapic, LVT0, LVT_EXTINT);
+	set_mode(&lapic, LVT1, LVT_NMI);
+	return KVM_CALL(fd, KVM_SET_LAPIC, &lapic, why);
+}
+
+static void adapt_leaf_1(struct kvm_cpuid_entry2 *e, const struct vcpu_topology *t)
+{
+	e->ebx = (e->ebx & 0xff) | CLFLUSH_QUADWORDS << 8 | (t->n_cpus & 0xff) << 16 | t->id << 24;
+	e->ecx = (e->ecx & ~(uint32_t)(ECX1_VMX | ECX1_PDCM | ECX1_TSC_DEADLINE)) | ECX1_HYPERVISOR;
+	if (t->tsc_deadline)
+		e->ecx |= ECX1_TSC_DEADLINE;
+	e->edx |= EDX1_MTRR;
+	e->edx &= ~(uint32_t)EDX1_HTT;
+	if (t->n_cpus > 1)
+		e->edx |= EDX1_HTT;
+}
+
+/* Extended topology: one thread a core, all cores in one package. */
+static void adapt_topology_leaf(struct kvm_cpuid_entry2 *e, const struct vcpu_topology *t)
+{
+	unsigned shift = 0;
+
+	while ((1u << shift) < t->n_cpus)
+		shift++;
+	e->edx = t->id;
+	e->ecx = e->index;
+	e->eax = e->index == 1 ? shift : 0;
+	e->ebx = e->index == 0 ? 1 : e->index == 1 ? t->n_cpus : 0;
+	if (e->index < 2)
+		e->ecx |= e->index == 0 ? LEVEL_SMT : LEVEL_CORE;
+}
+
+static void adapt_entry(struct kvm_cpuid_entry2 *e, const struct vcpu_topology *t)
+{
+	switch (e->function) {
+	case 0x1:
+		adapt_leaf_1(e, t);
+		break;
+	case 0x7:
+		e->edx &= ~(uint32_t)EDX7_AMX;
+		break;
+	case 0xa: /* no performance counters */
+		e->eax = e->ebx = e->ecx = e->edx = 0;
+		break;
+	case 0xb:
+	case 0x1f:
+		adapt_topology_leaf(e, t);
+		break;
+	case LEAF_HYPERVISOR:
+		if (e->eax < LEAF_TIMING)
+			e->eax = LEAF_TIMING;
+		break;
+	case 0x80000001:
+		e->ecx &= ~(uint32_t)ECX81_SVM;
+		break;
+	default:
+		break;
+	}
+}
+
+static bool has_entry(const struct kvm_cpuid2 *table, uint32_t function, uint32_t index)
+{
+	for (unsigned i = 0; i < table->nent; i++)
+		if (table->entries[i].function == function && table->entries[i].index == index)
+			return true;
+	return false;
+}
+
+void vcpu_state_adapt_cpuid(struct kvm_cpuid2 *table, const struct vcpu_topology *topology)
+{
+	/* The second level may be missing where the host has one CPU. */
+	if (has_entry(table, 0xb, 0) && !has_entry(table, 0xb, 1))
+		table->entries[table->nent++] = (struct kvm_cpuid_entry2){
+			.function = 0xb, .index = 1, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX};
+	for (unsigned i = 0; i < table->nent; i++)
+		adapt_entry(&table->entries[i], topology);
+	if (topology->tsc_khz && !has_entry(table, LEAF_TIMING, 0))
+		table->entries[table->nent++] = (struct kvm_cpuid_entry2){
+			.function = LEAF_TIMING, .eax = topology->tsc_khz, .ebx = APIC_BUS_KHZ};
 }
 
 static int set_cpuid(int fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
 		     struct refusal *why)
 {
-	struct kvm_cpuid2 *table = cpuid_supported(kvm->fd);
+	union {
+		struct kvm_cpuid2 table;
+		uint8_t room[sizeof(struct kvm_cpuid2) +
+			     (MAX_CPUID_ENTRIES + 2) * sizeof(struct kvm_cpuid_entry2)];
+	} cpuid = {.table.nent = MAX_CPUID_ENTRIES};
 	int khz = ioctl(fd, KVM_GET_TSC_KHZ, 0);
-	struct cpuid_topology topology = {.id = id,
-					  .n_cpus = n_cpus,
-					  .tsc_deadline = kvm->has_tsc_deadline,
-					  .tsc_khz = khz > 0 ? (unsigned)khz : 0};
-	int rc = 0;
+	const struct vcpu_topology topology = {.id = id,
+					       .n_cpus = n_cpus,
+					       .tsc_deadline = kvm->has_tsc_deadline,
+					       .tsc_khz = khz > 0 ? (unsigned)khz : 0};
+	int rc = KVM_CALL(kvm->fd, KVM_GET_SUPPORTED_CPUID, &cpuid, why);
 
-	if (!table)
-		return refuse(why, errno, "KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
-	cpuid_adapt(table, &topology);
-	if (ioctl(fd, KVM_SET_CPUID2, table) < 0)
-		rc = refuse(why, errno, "vcpu%u: KVM_SET_CPUID2: %s", id, strerror(errno));
-	free(table);
-	return rc;
+	if (rc < 0)
+		return rc;
+	vcpu_state_adapt_cpuid(&cpuid.table, &topology);
+	return KVM_CALL(fd, KVM_SET_CPUID2, &cpuid, why);
 }
 
 int vcpu_state_init(int fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
 		    struct refusal *why)
 {
-	int rc = set_cpuid(fd, kvm, id, n_cpus, why);
-
-	if (rc < 0)
-		return rc;
 	set_msrs(fd);
-	return set_interrupt_pins(fd, id, why);
+	return set_cpuid(fd, kvm, id, n_cpus, why) ?: set_interrupt_pins(fd, why);
 }
 
 static struct kvm_segment segment_of(uint16_t selector, uint8_t type, bool long_mode)
@@ -182,9 +274,10 @@ int vcpu_state_enter(int fd, const struct guest_ram *ram, const struct boot_plan
 	struct kvm_regs regs = {.rip = plan->entry, .rflags = RFLAGS_ALWAYS};
 	struct kvm_fpu fpu = {.fcw = 0x37f, .mxcsr = 0x1f80};
 	struct kvm_sregs sregs;
+	int rc = KVM_CALL(fd, KVM_GET_SREGS, &sregs, why);
 
-	if (ioctl(fd, KVM_GET_SREGS, &sregs) < 0)
-		return refuse(why, errno, "KVM_GET_SREGS: %s", strerror(errno));
+	if (rc < 0)
+		return rc;
 	set_segments(&sregs, ram, long_mode);
 	sregs.cr0 = CR0_PE | CR0_ET | CR0_NE;
 	if (long_mode) {
@@ -198,9 +291,6 @@ int vcpu_state_enter(int fd, const struct guest_ram *ram, const struct boot_plan
 	} else {
 		regs.rbx = plan->argument;
 	}
-	if (ioctl(fd, KVM_SET_SREGS, &sregs) < 0)
-		return refuse(why, errno, "KVM_SET_SREGS: %s", strerror(errno));
-	if (ioctl(fd, KVM_SET_REGS, &regs) < 0 || ioctl(fd, KVM_SET_FPU, &fpu) < 0)
-		return refuse(why, errno, "KVM_SET_REGS: %s", strerror(errno));
-	return 0;
+	return KVM_CALL(fd, KVM_SET_SREGS, &sregs, why) ?: KVM_CALL(fd, KVM_SET_REGS, &regs, why)
+							?: KVM_CALL(fd, KVM_SET_FPU, &fpu, why);
 }

@@ -193,8 +193,8 @@ static int set_features(struct vhost_user *vu, const struct vhost_user_device *d
 	if (ret == 0 && !(status & VIRTIO_CONFIG_S_FEATURES_OK))
 		ret = vhost_user_fail(vu, -EREMOTEIO,
 				      "SET_FEATURES: the back-end took back FEATURES_OK for "
-				      "features 0x%llx; its log says why",
-				      (unsigned long long)features);
+				      "features 0x%lx; its log says why",
+				      features);
 	return ret;
 }
 

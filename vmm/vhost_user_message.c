@@ -249,9 +249,8 @@ int vhost_user_exchange(struct vhost_user *vu, const struct vhost_user_exchange 
 	ret = receive_answer(vu, exchange->request, &ack, sizeof(ack), NULL, deadline);
 	if (ret == 0 && ack != 0)
 		ret = vhost_user_fail(vu, -EREMOTEIO,
-				      "%s: the back-end refused it (answer %llu); its log says why",
-				      vhost_user_request_name(exchange->request),
-				      (unsigned long long)ack);
+				      "%s: the back-end refused it (answer %lu); its log says why",
+				      vhost_user_request_name(exchange->request), ack);
 	return ret;
 }
 

@@ -69,10 +69,10 @@ int vhost_user_connect(struct vhost_user *vu, const char *path)
 	if (vu->state != VHOST_USER_CLOSED)
 		return vhost_user_fail(vu, -EINVAL, "connect: there is a connection already");
 	if (make_address(path, &address) < 0)
-		return vhost_user_fail(vu, -EINVAL,
-				       "connect: %.80s: a socket path has 1 to %zu characters; "
-				       "shorten it",
-				       path, sizeof(address.sun_path) - 1);
+		return vhost_user_fail(
+			vu, -EINVAL,
+			"connect: %.80s: a socket path has 1 to %zu characters; shorten it", path,
+			sizeof(address.sun_path) - 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
 		err = errno;
@@ -84,10 +84,10 @@ int vhost_user_connect(struct vhost_user *vu, const char *path)
 	close(fd);
 	/* EAGAIN: the queue of the listener is full, so it is alive but slow. */
 	if (err == ENOENT || err == ECONNREFUSED || err == EAGAIN || err == EINTR)
-		return vhost_user_fail(vu, -EAGAIN,
-				       "connect: %s: no back-end takes connections there yet (%s); "
-				       "start it",
-				       path, strerror(err));
+		return vhost_user_fail(
+			vu, -EAGAIN,
+			"connect: %s: no back-end takes connections there yet (%s); start it", path,
+			strerror(err));
 	return vhost_user_fail(vu, -err, "connect: %s: %s%s", path, strerror(err),
 			       err == EACCES ? "; give this user write permission on the socket"
 					     : "");
@@ -145,9 +145,9 @@ int vhost_user_accept(struct vhost_user *vu, int listen_fd)
 		return vhost_user_adopt(vu, fd);
 	err = errno;
 	if (err == EAGAIN || err == EINTR || err == ECONNABORTED)
-		return vhost_user_fail(vu, -EAGAIN,
-				       "accept: no back-end has connected yet; "
-				       "start it as client of this socket");
+		return vhost_user_fail(
+			vu, -EAGAIN,
+			"accept: no back-end has connected yet; start it as client of this socket");
 	return vhost_user_fail(vu, -err, "accept: %s", strerror(err));
 }
 

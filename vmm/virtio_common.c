@@ -1,30 +1,49 @@
-#include "vmm/virtio_common.h"
-
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
+#include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "vmm/virtio_vectors.h"
+#include "vmm/virtio_pci.h"
 
-void virtio_common_reset(struct virtio_pci *vp)
+/* Where a register is kept: a member of the device, or of the queue that is selected. */
+struct reg {
+	uint8_t offset, width;
+	bool writable, of_queue;
+	size_t member;
+};
+
+#define DEVICE(member) false, offsetof(struct virtio_pci, member)
+#define QUEUE(member)  true, offsetof(struct virtio_queue, member)
+
+static const struct reg regs[] = {
+	{VIRTIO_PCI_COMMON_DFSELECT, 4, true, DEVICE(offered_select)},
+	{VIRTIO_PCI_COMMON_DF, 4, false, DEVICE(offered)}, /* the half that is selected */
+	{VIRTIO_PCI_COMMON_GFSELECT, 4, true, DEVICE(acked_select)},
+	{VIRTIO_PCI_COMMON_GF, 4, true, DEVICE(acked)}, /* likewise */
+	{VIRTIO_PCI_COMMON_MSIX, 2, true, DEVICE(config_vector)},
+	{VIRTIO_PCI_COMMON_NUMQ, 2, false, DEVICE(n_queues)},
+	{VIRTIO_PCI_COMMON_STATUS, 1, true, DEVICE(status)},
+	{VIRTIO_PCI_COMMON_CFGGENERATION, 1, false, DEVICE(generation)},
+	{VIRTIO_PCI_COMMON_Q_SELECT, 2, true, DEVICE(queue_select)},
+	{VIRTIO_PCI_COMMON_Q_SIZE, 2, true, QUEUE(size)},
+	{VIRTIO_PCI_COMMON_Q_MSIX, 2, true, QUEUE(vector)},
+	{VIRTIO_PCI_COMMON_Q_ENABLE, 2, true, QUEUE(enabled)},
+	{VIRTIO_PCI_COMMON_Q_NOFF, 2, false, QUEUE(notify_offset)},
+	{VIRTIO_PCI_COMMON_Q_DESCLO, 4, true, QUEUE(desc)},
+	{VIRTIO_PCI_COMMON_Q_DESCHI, 4, true, QUEUE(desc) + 4},
+	{VIRTIO_PCI_COMMON_Q_AVAILLO, 4, true, QUEUE(driver)},
+	{VIRTIO_PCI_COMMON_Q_AVAILHI, 4, true, QUEUE(driver) + 4},
+	{VIRTIO_PCI_COMMON_Q_USEDLO, 4, true, QUEUE(device)},
+	{VIRTIO_PCI_COMMON_Q_USEDHI, 4, true, QUEUE(device) + 4},
+};
+
+static const struct reg *reg_at(unsigned offset, unsigned width)
 {
-	vp->acked = 0;
-	vp->offered_select = 0;
-	vp->acked_select = 0;
-	vp->queue_select = 0;
-	vp->config_vector = MSIX_NO_VECTOR;
-	vp->status = 0;
-	vp->isr = 0;
-	vp->started = false;
-	vp->stopping = false;
-	for (unsigned i = 0; i < vp->n_queues; i++) {
-		struct virtio_queue *queue = &vp->queue[i];
-
-		queue->size = VIRTIO_QUEUE_SIZE;
-		queue->enabled = false;
-		queue->desc = queue->driver = queue->device = 0;
-		queue->vector = MSIX_NO_VECTOR;
-	}
+	for (size_t i = 0; i < sizeof(regs) / sizeof(regs[0]); i++)
+		if (regs[i].offset == offset)
+			return regs[i].width == width ? &regs[i] : NULL;
+	return NULL;
 }
 
 static struct virtio_queue *selected(struct virtio_pci *vp)
@@ -32,121 +51,65 @@ static struct virtio_queue *selected(struct virtio_pci *vp)
 	return vp->queue_select < vp->n_queues ? &vp->queue[vp->queue_select] : NULL;
 }
 
-static uint64_t half_of(uint64_t value, uint32_t select)
+/* NULL for a queue that does not exist. Guests and hosts of KVM on x86 are little endian, both. */
+static uint8_t *place_of(struct virtio_pci *vp, const struct reg *reg)
 {
-	return select == 0 ? (uint32_t)value : select == 1 ? value >> 32 : 0;
-}
+	uint8_t *base = reg->of_queue ? (uint8_t *)selected(vp) : (uint8_t *)vp;
 
-/* A queue that does not exist reads as zero, its size above all. */
-static uint64_t queue_read(struct virtio_pci *vp, unsigned offset)
-{
-	const struct virtio_queue *queue = selected(vp);
+	if (!base)
+		return NULL;
+	if (reg->offset == VIRTIO_PCI_COMMON_DF || reg->offset == VIRTIO_PCI_COMMON_GF) {
+		uint32_t half =
+			reg->offset == VIRTIO_PCI_COMMON_DF ? vp->offered_select : vp->acked_select;
 
-	if (!queue)
-		return 0;
-	switch (offset) {
-	case VIRTIO_PCI_COMMON_Q_SIZE:
-		return queue->size;
-	case VIRTIO_PCI_COMMON_Q_MSIX:
-		return queue->vector;
-	case VIRTIO_PCI_COMMON_Q_ENABLE:
-		return queue->enabled;
-	case VIRTIO_PCI_COMMON_Q_NOFF:
-		return vp->queue_select;
-	case VIRTIO_PCI_COMMON_Q_DESCLO:
-		return queue->desc;
-	case VIRTIO_PCI_COMMON_Q_DESCHI:
-		return queue->desc >> 32;
-	case VIRTIO_PCI_COMMON_Q_AVAILLO:
-		return queue->driver;
-	case VIRTIO_PCI_COMMON_Q_AVAILHI:
-		return queue->driver >> 32;
-	case VIRTIO_PCI_COMMON_Q_USEDLO:
-		return queue->device;
-	case VIRTIO_PCI_COMMON_Q_USEDHI:
-		return queue->device >> 32;
-	default:
-		return 0;
+		return half < 2 ? base + reg->member + 4 * half : NULL;
 	}
+	return base + reg->member;
 }
 
-/* Width of the register that starts at an offset; 0 if none does. */
-static unsigned width_at(unsigned offset)
-{
-	switch (offset) {
-	case VIRTIO_PCI_COMMON_MSIX:
-	case VIRTIO_PCI_COMMON_NUMQ:
-	case VIRTIO_PCI_COMMON_Q_SELECT:
-	case VIRTIO_PCI_COMMON_Q_SIZE:
-	case VIRTIO_PCI_COMMON_Q_MSIX:
-	case VIRTIO_PCI_COMMON_Q_ENABLE:
-	case VIRTIO_PCI_COMMON_Q_NOFF:
-		return 2;
-	case VIRTIO_PCI_COMMON_STATUS:
-	case VIRTIO_PCI_COMMON_CFGGENERATION:
-		return 1;
-	default:
-		return offset % 4 == 0 && offset <= VIRTIO_PCI_COMMON_Q_USEDHI ? 4 : 0;
-	}
-}
-
+/* What does not exist reads as zero, the size of a queue above all. */
 uint64_t virtio_common_read(struct virtio_pci *vp, unsigned offset, unsigned width)
 {
-	if (width != width_at(offset))
-		return 0;
-	switch (offset) {
-	case VIRTIO_PCI_COMMON_DFSELECT:
-		return vp->offered_select;
-	case VIRTIO_PCI_COMMON_DF:
-		return half_of(vp->offered, vp->offered_select);
-	case VIRTIO_PCI_COMMON_GFSELECT:
-		return vp->acked_select;
-	case VIRTIO_PCI_COMMON_GF:
-		return half_of(vp->acked, vp->acked_select);
-	case VIRTIO_PCI_COMMON_MSIX:
-		return vp->config_vector;
-	case VIRTIO_PCI_COMMON_NUMQ:
-		return vp->n_queues;
-	case VIRTIO_PCI_COMMON_STATUS:
-		return vp->status;
-	case VIRTIO_PCI_COMMON_CFGGENERATION:
-		return vp->generation;
-	case VIRTIO_PCI_COMMON_Q_SELECT:
-		return vp->queue_select;
-	default:
-		return queue_read(vp, offset);
-	}
+	const struct reg *reg = reg_at(offset, width);
+	const uint8_t *place = reg ? place_of(vp, reg) : NULL;
+	uint64_t value = 0;
+
+	if (place)
+		memcpy(&value, place, width);
+	return value;
 }
 
-static bool is_power_of_two(uint64_t value)
+bool virtio_queue_areas(const struct guest_ram *ram, const struct virtio_queue *queue,
+			struct virtio_areas *areas)
 {
-	return value && !(value & (value - 1));
-}
+	uint64_t size = queue->size;
 
-static bool queue_is_sound(const struct virtio_pci *vp, const struct virtio_queue *queue)
-{
-	return is_power_of_two(queue->size) && queue->size <= VIRTIO_QUEUE_SIZE &&
-	       queue->desc % 16 == 0 && queue->driver % 2 == 0 && queue->device % 4 == 0 &&
-	       guest_ram_at(vp->ram, queue->desc, virtio_desc_len(queue->size)) &&
-	       guest_ram_at(vp->ram, queue->driver, virtio_driver_len(queue->size)) &&
-	       guest_ram_at(vp->ram, queue->device, virtio_device_len(queue->size));
+	areas->desc = guest_ram_at(ram, queue->desc, 16 * size);
+	areas->driver = guest_ram_at(ram, queue->driver, 6 + 2 * size);
+	areas->device = guest_ram_at(ram, queue->device, 6 + 8 * size);
+	return areas->desc && areas->driver && areas->device && queue->desc % 16 == 0 &&
+	       queue->driver % 2 == 0 && queue->device % 4 == 0;
 }
 
 static void start(struct virtio_pci *vp)
 {
+	struct virtio_areas areas;
+
 	for (unsigned i = 0; i < vp->n_queues; i++) {
-		if (vp->queue[i].enabled && !queue_is_sound(vp, &vp->queue[i])) {
-			say("%s: queue %u: the driver's ring does not lie in its memory; the "
-			    "device waits "
-			    "for a reset",
-			    vp->pci.name, i);
-			virtio_pci_broken(vp);
-			return;
-		}
+		if (!vp->queue[i].enabled ||
+		    virtio_queue_areas(vp->world->ram, &vp->queue[i], &areas))
+			continue;
+		virtio_pci_complain(vp,
+				    "queue %u: the driver's ring does not lie in its memory; the "
+				    "device waits for a reset",
+				    i);
+		vp->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+		virtio_pci_config_changed(vp);
+		return;
 	}
 	vp->started = true;
 	virtio_vectors_update(vp);
-	virtio_vectors_ring_doorbells_at(vp, vp->pci.bar_base, vp->pci.bar_enabled);
+	virtio_vectors_doorbells(vp, vp->pci.bar_base, vp->pci.bar_enabled);
 	vp->ops->start(vp->device);
 }
 
@@ -183,7 +146,6 @@ static void status_write(struct virtio_pci *vp, uint8_t status)
 	}
 	if ((added & VIRTIO_CONFIG_S_FEATURES_OK) && !features_acceptable(vp)) {
 		status &= (uint8_t)~VIRTIO_CONFIG_S_FEATURES_OK;
-		added &= (uint8_t)~VIRTIO_CONFIG_S_FEATURES_OK;
 		vp->n_refused++;
 	}
 	if ((added & VIRTIO_CONFIG_S_DRIVER_OK) && !(status & VIRTIO_CONFIG_S_FEATURES_OK)) {
@@ -195,88 +157,42 @@ static void status_write(struct virtio_pci *vp, uint8_t status)
 		start(vp);
 }
 
-static void set_half(uint64_t *value, bool high, uint64_t half)
+/* Whether the register takes a value now, and which: *value is put right. */
+static bool takes(const struct virtio_pci *vp, const struct reg *reg, uint64_t *value)
 {
-	if (high)
-		*value = (*value & 0xffffffff) | half << 32;
-	else
-		*value = (*value & ~UINT64_C(0xffffffff)) | half;
-}
-
-static void queue_write(struct virtio_pci *vp, unsigned offset, uint64_t value)
-{
-	struct virtio_queue *queue = selected(vp);
-
-	if (!queue || queue->enabled || vp->started) {
-		vp->n_refused++;
-		return;
-	}
-	switch (offset) {
-	case VIRTIO_PCI_COMMON_Q_SIZE:
-		if (is_power_of_two(value) && value <= VIRTIO_QUEUE_SIZE)
-			queue->size = (uint16_t)value;
-		else
-			vp->n_refused++;
-		break;
+	if (vp->stopping || (reg->of_queue && (vp->queue[vp->queue_select].enabled || vp->started)))
+		return false;
+	switch (reg->offset) {
+	case VIRTIO_PCI_COMMON_GF:
+		return !(vp->status & VIRTIO_CONFIG_S_FEATURES_OK);
+	case VIRTIO_PCI_COMMON_MSIX:
 	case VIRTIO_PCI_COMMON_Q_MSIX:
-		queue->vector = value < vp->msix.n_vectors ? (uint16_t)value : MSIX_NO_VECTOR;
-		break;
+		if (*value >= vp->msix.n_vectors)
+			*value = MSIX_NO_VECTOR;
+		return true;
+	case VIRTIO_PCI_COMMON_Q_SIZE: /* a power of two */
+		return *value && !(*value & (*value - 1)) && *value <= VIRTIO_QUEUE_SIZE;
 	case VIRTIO_PCI_COMMON_Q_ENABLE:
-		queue->enabled = value == 1;
-		virtio_vectors_update(vp);
-		break;
-	case VIRTIO_PCI_COMMON_Q_DESCLO:
-	case VIRTIO_PCI_COMMON_Q_DESCHI:
-		set_half(&queue->desc, offset == VIRTIO_PCI_COMMON_Q_DESCHI, value);
-		break;
-	case VIRTIO_PCI_COMMON_Q_AVAILLO:
-	case VIRTIO_PCI_COMMON_Q_AVAILHI:
-		set_half(&queue->driver, offset == VIRTIO_PCI_COMMON_Q_AVAILHI, value);
-		break;
-	case VIRTIO_PCI_COMMON_Q_USEDLO:
-	case VIRTIO_PCI_COMMON_Q_USEDHI:
-		set_half(&queue->device, offset == VIRTIO_PCI_COMMON_Q_USEDHI, value);
-		break;
+		*value = *value == 1;
+		return true;
 	default:
-		vp->n_refused++;
+		return true;
 	}
-}
-
-static void features_write(struct virtio_pci *vp, uint64_t value)
-{
-	if ((vp->status & VIRTIO_CONFIG_S_FEATURES_OK) || vp->acked_select > 1)
-		vp->n_refused++;
-	else
-		set_half(&vp->acked, vp->acked_select == 1, value);
 }
 
 void virtio_common_write(struct virtio_pci *vp, unsigned offset, unsigned width, uint64_t value)
 {
-	if (width != width_at(offset) || (vp->stopping && offset != VIRTIO_PCI_COMMON_STATUS)) {
-		vp->n_refused++;
-		return;
-	}
-	switch (offset) {
-	case VIRTIO_PCI_COMMON_DFSELECT:
-		vp->offered_select = (uint32_t)value;
-		break;
-	case VIRTIO_PCI_COMMON_GFSELECT:
-		vp->acked_select = (uint32_t)value;
-		break;
-	case VIRTIO_PCI_COMMON_GF:
-		features_write(vp, value);
-		break;
-	case VIRTIO_PCI_COMMON_MSIX:
-		vp->config_vector = value < vp->msix.n_vectors ? (uint16_t)value : MSIX_NO_VECTOR;
-		break;
-	case VIRTIO_PCI_COMMON_STATUS:
+	const struct reg *reg = reg_at(offset, width);
+	uint8_t *place = reg && reg->writable ? place_of(vp, reg) : NULL;
+
+	if (place && offset == VIRTIO_PCI_COMMON_STATUS) {
 		status_write(vp, (uint8_t)value);
-		break;
-	case VIRTIO_PCI_COMMON_Q_SELECT:
-		vp->queue_select = (uint16_t)value;
-		break;
-	default:
-		queue_write(vp, offset, value);
+	} else if (place && takes(vp, reg, &value)) {
+		memcpy(place, &value, width);
+		if (offset == VIRTIO_PCI_COMMON_Q_ENABLE)
+			virtio_vectors_update(vp);
+	} else {
+		vp->n_refused++;
 	}
 }
 
@@ -313,15 +229,22 @@ void virtio_pci_interrupt(struct virtio_pci *vp, unsigned queue)
 	virtio_vectors_send(vp, vp->queue[queue].vector);
 }
 
-void virtio_pci_broken(struct virtio_pci *vp)
-{
-	vp->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-	virtio_pci_config_changed(vp);
-}
-
+/* All registers as after power-on. */
 void virtio_pci_reset_done(struct virtio_pci *vp)
 {
-	virtio_vectors_ring_doorbells_at(vp, vp->pci.bar_base, false);
-	virtio_common_reset(vp);
+	virtio_vectors_doorbells(vp, vp->pci.bar_base, false);
+	vp->acked = 0;
+	vp->offered_select = vp->acked_select = vp->queue_select = 0;
+	vp->config_vector = MSIX_NO_VECTOR;
+	vp->status = vp->isr = 0;
+	vp->started = vp->stopping = false;
+	for (unsigned i = 0; i < vp->n_queues; i++) {
+		struct virtio_queue *queue = &vp->queue[i];
+
+		queue->size = VIRTIO_QUEUE_SIZE;
+		queue->enabled = false;
+		queue->desc = queue->driver = queue->device = 0;
+		queue->vector = MSIX_NO_VECTOR;
+	}
 	virtio_vectors_update(vp);
 }

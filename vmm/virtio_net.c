@@ -50,19 +50,8 @@ static void wake(const struct virtio_net *net)
 {
 	const uint64_t one = 1;
 
-	if (write(net->wake_fd, &one, sizeof(one)) < 0)
-		say("%s: cannot wake the control thread: %s", net->name, strerror(errno));
-}
-
-static uint64_t config_read(void *device, unsigned offset, unsigned width)
-{
-	struct virtio_net *net = device;
-	uint64_t value = 0;
-
-	if (offset > sizeof(net->config) || width > sizeof(net->config) - offset)
-		return 0;
-	memcpy(&value, (const uint8_t *)&net->config + offset, width);
-	return value;
+	if (write(net->vp.world->wake_fd, &one, sizeof(one)) < 0)
+		say("%s: cannot wake the control thread: %m", net->name);
 }
 
 static uint8_t set_pairs(struct virtio_net *net, const uint8_t *data, size_t len)
@@ -148,7 +137,7 @@ static void start(void *device)
 
 	net->pairs = 1;
 	net->control = (struct control_queue){
-		.ram = net->vp.ram,
+		.ram = net->vp.world->ram,
 		.size = queue->enabled && acked(net, VIRTIO_NET_F_CTRL_VQ) ? queue->size : 0,
 		.desc = queue->desc,
 		.driver = queue->driver,
@@ -183,12 +172,7 @@ static void notified(void *device, unsigned queue)
 }
 
 static const struct virtio_ops net_ops = {
-	.config_read = config_read,
-	.start = start,
-	.stop = stop,
-	.notified = notified,
-	.is_local = is_local,
-};
+	.start = start, .stop = stop, .notified = notified, .is_local = is_local};
 
 static int open_eventfds(struct virtio_net *net, struct refusal *why)
 {
@@ -198,47 +182,42 @@ static int open_eventfds(struct virtio_net *net, struct refusal *why)
 		queue->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		queue->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (queue->kick_fd < 0 || queue->call_fd < 0)
-			return refuse(
-				why, errno,
-				"%s: cannot create eventfds: %s; raise `ulimit -n` or use fewer "
-				"queues",
-				net->name, strerror(errno));
+			return refuse(why, errno,
+				      "%s: cannot create eventfds: %m; raise `ulimit -n` or use "
+				      "fewer queues",
+				      net->name);
 	}
 	return 0;
 }
 
-int virtio_net_open(struct virtio_net *net, const struct virtio_net_setup *setup,
-		    struct refusal *why)
+int virtio_net_open(struct virtio_net *net, const struct virtio_world *world,
+		    const struct virtio_net_setup *setup, struct refusal *why)
 {
-	struct virtio_pci_setup pci = {.name = net->name,
-				       .identity = {.vendor = VENDOR_VIRTIO,
-						    .device = DEVICE_MODERN + VIRTIO_ID_NET,
-						    .subsystem_vendor = VENDOR_VIRTIO,
-						    .subsystem = DEVICE_MODERN + VIRTIO_ID_NET,
-						    .class_code = CLASS_ETHERNET,
-						    .revision = 1},
-				       .bar_base = LAYOUT_PCI_WINDOW +
-						   (uint64_t)setup->index * VIRTIO_BAR_LEN,
-				       .n_queues = 2 * setup->pairs + 1,
-				       .first_gsi = setup->first_gsi,
-				       .ops = &net_ops,
-				       .device = net,
-				       .events = setup->events,
-				       .ram = setup->ram,
-				       .mmio = setup->mmio};
+	static const struct pci_identity identity = {.vendor = VENDOR_VIRTIO,
+						     .device = DEVICE_MODERN + VIRTIO_ID_NET,
+						     .subsystem_vendor = VENDOR_VIRTIO,
+						     .subsystem = DEVICE_MODERN + VIRTIO_ID_NET,
+						     .class_code = CLASS_ETHERNET,
+						     .revision = 1};
+	uint64_t bar_base = LAYOUT_PCI_WINDOW + (uint64_t)setup->index * VIRTIO_BAR_LEN;
 	int rc;
 
-	memset(net, 0, sizeof(*net));
-	snprintf(net->name, sizeof(net->name), "net%u", setup->index);
-	net->pairs_asked = net->max_pairs = setup->pairs;
-	net->pairs = 1;
-	net->wake_fd = setup->wake_fd;
+	*net = (struct virtio_net){.vp = {.world = world,
+					  .ops = &net_ops,
+					  .device = net,
+					  .config = &net->config,
+					  .config_len = sizeof(net->config),
+					  .n_queues = 2 * setup->pairs + 1},
+				   .pairs_asked = setup->pairs,
+				   .max_pairs = setup->pairs,
+				   .pairs = 1,
+				   .config = {.mtu = setup->mtu,
+					      .max_virtqueue_pairs = (uint16_t)setup->pairs,
+					      .duplex = DUPLEX_FULL,
+					      .speed = UINT32_MAX /* unknown */}};
 	memcpy(net->config.mac, setup->mac, sizeof(net->config.mac));
-	net->config.mtu = setup->mtu;
-	net->config.max_virtqueue_pairs = (uint16_t)setup->pairs;
-	net->config.duplex = DUPLEX_FULL;
-	net->config.speed = UINT32_MAX; /* unknown */
-	rc = virtio_pci_init(&net->vp, &pci);
+	snprintf(net->name, sizeof(net->name), "net%u", setup->index);
+	rc = virtio_pci_init(&net->vp, net->name, &identity, bar_base, setup->first_gsi);
 	if (rc < 0)
 		return refuse(why, -rc, "%s: too many devices", net->name);
 	return open_eventfds(net, why);
@@ -316,7 +295,7 @@ static void write_all(const struct virtio_net *net, bool calls)
 
 		if (write(calls ? queue->call_fd : queue->kick_fd, &one, sizeof(one)) < 0 &&
 		    errno != EAGAIN)
-			say("%s: queue %u: eventfd: %s", net->name, i, strerror(errno));
+			say("%s: queue %u: eventfd: %m", net->name, i);
 	}
 }
 

@@ -1,8 +1,10 @@
 /* virtio_net.h - a virtio network device whose data queues belong to a vhost-user back-end.
  *
  * Threads:   vCPU threads reach it through virtio_pci; the control thread through net_link. Both
- * hold the machine's lock. Ownership: keeps kick and call eventfds of its data queues until
- * virtio_net_close(); they outlive every back-end. Failure:   0 or -errno with a refusal.
+ *            hold the machine's lock.
+ * Ownership: keeps kick and call eventfds of its data queues until virtio_net_close(); they outlive
+ *            every back-end.
+ * Failure:   0 or -errno with a refusal.
  *
  * Source: VIRTIO 1.2 section 5.1. The launcher alone answers MAC, link state, MTU, the number of
  * pairs and the control virtqueue; what moves frames is offered only if the back-end offers it. */
@@ -28,7 +30,6 @@ struct virtio_net {
 	bool link_up;	      /* a back-end is there */
 	bool held_down;	      /* by the user of the console */
 	bool running;	      /* the driver wants its queues served */
-	int wake_fd;	      /* borrowed: written when the control thread has to look */
 	struct virtio_net_config config;
 	struct control_queue control;
 };
@@ -39,14 +40,10 @@ struct virtio_net_setup {
 	unsigned pairs;
 	uint16_t mtu; /* 0: not offered */
 	unsigned first_gsi;
-	int wake_fd;
-	struct events *events;
-	const struct guest_ram *ram;
-	struct bus *mmio;
 };
 
-int virtio_net_open(struct virtio_net *net, const struct virtio_net_setup *setup,
-		    struct refusal *why);
+int virtio_net_open(struct virtio_net *net, const struct virtio_world *world,
+		    const struct virtio_net_setup *setup, struct refusal *why);
 void virtio_net_close(struct virtio_net *net);
 
 /* What a driver may be offered on top of this back-end. Before the driver has negotiated. */

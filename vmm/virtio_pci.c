@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmm/virtio_common.h"
-#include "vmm/virtio_vectors.h"
-
 enum {
 	WINDOW_DATA = offsetof(struct virtio_pci_cfg_cap, pci_cfg_data),
 	MSIX_CAP_LEN = 12,
@@ -22,6 +19,15 @@ enum {
 static struct virtio_pci *self_of(struct pci_function *function)
 {
 	return (struct virtio_pci *)function;
+}
+
+static uint64_t config_read(const struct virtio_pci *vp, uint64_t offset, unsigned width)
+{
+	uint64_t value = 0;
+
+	if (offset <= vp->config_len && width <= vp->config_len - offset)
+		memcpy(&value, (const uint8_t *)vp->config + offset, width);
+	return value;
 }
 
 static uint64_t bar_read(void *device, uint64_t offset, unsigned width)
@@ -37,10 +43,9 @@ static uint64_t bar_read(void *device, uint64_t offset, unsigned width)
 		vp->isr = 0;
 		return isr;
 	case VIRTIO_BAR_DEVICE:
-		return vp->ops->config_read(vp->device, (unsigned)(offset - VIRTIO_BAR_DEVICE),
-					    width);
+		return config_read(vp, offset - VIRTIO_BAR_DEVICE, width);
 	case VIRTIO_BAR_MSIX_TABLE:
-		return msix_table_read(&vp->msix, offset - VIRTIO_BAR_MSIX_TABLE, width);
+		return virtio_vectors_read(vp, offset - VIRTIO_BAR_MSIX_TABLE, width);
 	case VIRTIO_BAR_MSIX_PBA:
 		return virtio_vectors_pending(vp, (unsigned)(offset - VIRTIO_BAR_MSIX_PBA), width);
 	default:
@@ -61,22 +66,21 @@ static void bar_write(void *device, uint64_t offset, unsigned width, uint64_t va
 						 VIRTIO_NOTIFY_MULTIPLIER);
 		break;
 	case VIRTIO_BAR_MSIX_TABLE:
-		if (msix_table_write(&vp->msix, offset - VIRTIO_BAR_MSIX_TABLE, width, value))
-			virtio_vectors_update(vp);
+		virtio_vectors_write(vp, offset - VIRTIO_BAR_MSIX_TABLE, width, value);
 		break;
 	default:
 		vp->n_refused++;
 	}
 }
 
-const struct bus_ops virtio_pci_bar_ops = {.read = bar_read, .write = bar_write};
+static const struct bus_ops bar_ops = {.read = bar_read, .write = bar_write};
 
 static void moved(struct pci_function *function, uint64_t base, bool enabled)
 {
 	struct virtio_pci *vp = self_of(function);
 
-	bus_move(vp->mmio, vp->bar_range, base, enabled);
-	virtio_vectors_ring_doorbells_at(vp, base, enabled && vp->started);
+	bus_move(vp->world->mmio, vp->bar_range, base, enabled);
+	virtio_vectors_doorbells(vp, base, enabled && vp->started);
 }
 
 /* Where the window of the PCI_CFG capability points; false if nowhere. */
@@ -172,31 +176,29 @@ static void add_capabilities(struct virtio_pci *vp)
 	writable[offsetof(struct virtio_pci_cap, bar)] = 0xff;
 }
 
-int virtio_pci_init(struct virtio_pci *vp, const struct virtio_pci_setup *setup)
+int virtio_pci_init(struct virtio_pci *vp, const char *name, const struct pci_identity *identity,
+		    uint64_t bar_base, unsigned first_gsi)
 {
-	memset(vp, 0, sizeof(*vp));
-	pci_function_init(&vp->pci, setup->name, &setup->identity);
+	pci_function_init(&vp->pci, name, identity);
 	vp->pci.moved = moved;
 	vp->pci.written = written;
 	vp->pci.about_to_read = about_to_read;
-	vp->ops = setup->ops;
-	vp->device = setup->device;
-	vp->events = setup->events;
-	vp->ram = setup->ram;
-	vp->mmio = setup->mmio;
-	vp->n_queues = setup->n_queues;
-	for (unsigned i = 0; i < setup->n_queues; i++)
-		vp->queue[i] = (struct virtio_queue){
-			.kick_fd = -1, .call_fd = -1, .gsi = setup->first_gsi + i};
-	msix_init(&vp->msix, setup->n_queues + 1);
-	pci_set_bar(&vp->pci, VIRTIO_BAR_LEN, setup->bar_base);
+	for (unsigned i = 0; i < vp->n_queues; i++)
+		vp->queue[i] = (struct virtio_queue){.notify_offset = (uint16_t)i,
+						     .kick_fd = -1,
+						     .call_fd = -1,
+						     .gsi = first_gsi + i};
+	vp->msix.n_vectors = vp->n_queues + 1;
+	for (unsigned i = 0; i < vp->msix.n_vectors; i++)
+		vp->msix.table[i][PCI_MSIX_ENTRY_VECTOR_CTRL / 4] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
+	pci_set_bar(&vp->pci, VIRTIO_BAR_LEN, bar_base);
 	add_capabilities(vp);
-	virtio_common_reset(vp);
-	vp->bar_range = bus_add(setup->mmio, &(struct bus_range){.name = setup->name,
-								 .base = setup->bar_base,
-								 .len = VIRTIO_BAR_LEN,
-								 .ops = &virtio_pci_bar_ops,
-								 .device = vp});
+	virtio_pci_reset_done(vp);
+	vp->bar_range = bus_add(vp->world->mmio, &(struct bus_range){.name = name,
+								     .base = bar_base,
+								     .len = VIRTIO_BAR_LEN,
+								     .ops = &bar_ops,
+								     .device = vp});
 	return vp->bar_range < 0 ? vp->bar_range : 0;
 }
 

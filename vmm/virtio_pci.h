@@ -1,20 +1,19 @@
 /* virtio_pci.h - a modern virtio device on PCI: common configuration, notifications, MSI-X vectors.
  *
- * Threads:   the caller holds the machine's lock; virtio_pci_start_failed(), _reset_done() and
- *            _config_changed() are called by the control thread, with the lock held.
- * Ownership: borrows events, RAM, the bus and the descriptors of the queues.
+ * Threads:   the caller holds the machine's lock; the control thread takes it, too.
+ * Ownership: borrows the world and the descriptors of the queues.
  * Failure:   what a guest writes never fails: what is out of range, of wrong width or too late is
- *            ignored and counted in n_refused.
+ *            ignored and counted in n_refused. A binding that KVM refuses is reported on standard
+ *            error and tried again at the next change.
  *
- * Source: VIRTIO 1.2 sections 2.1 (status), 4.1 (PCI). Queue registers live here only, never in
- * guest memory; they cannot change between q_enable and reset. */
+ * Source: VIRTIO 1.2 sections 2.1 (status), 4.1 (PCI); PCI Local Bus 3.0 section 6.8.2 (MSI-X).
+ * Queue registers live here only, never in guest memory; they cannot change between q_enable and
+ * reset. One GSI per queue, for ever: vectors that share a message simply give equal routes. */
 #ifndef RINGWAY_VMM_VIRTIO_PCI_H
 #define RINGWAY_VMM_VIRTIO_PCI_H
 
-#include "vmm/bus.h"
 #include "vmm/events.h"
 #include "vmm/guest_ram.h"
-#include "vmm/msix.h"
 #include "vmm/pci.h"
 
 enum {
@@ -31,15 +30,27 @@ enum {
 	VIRTIO_BAR_MSIX_TABLE = 0x4000,
 	VIRTIO_BAR_MSIX_PBA = 0x5000,
 	VIRTIO_NOTIFY_MULTIPLIER = 4,
+
+	MSIX_MAX_VECTORS = 64,
+	MSIX_ENTRY_LEN = 16,
+	MSIX_NO_VECTOR = 0xffff, /* VIRTIO_MSI_NO_VECTOR */
+};
+
+struct msix {
+	unsigned n_vectors;
+	bool enabled; /* MSI-X enable, message control bit 15 */
+	bool masked;  /* function mask, bit 14 */
+	uint64_t pending;
+	uint32_t table[MSIX_MAX_VECTORS][MSIX_ENTRY_LEN / 4]; /* address low, high, data, control */
 };
 
 struct virtio_queue {
 	uint16_t size;
-	bool enabled;
-	uint64_t desc, driver, device; /* guest-physical */
+	uint16_t enabled; /* 0 or 1 */
 	uint16_t vector;
-	/* -1 for a queue that is served in the launcher. */
-	int kick_fd, call_fd;
+	uint16_t notify_offset;	       /* its number */
+	uint64_t desc, driver, device; /* guest-physical */
+	int kick_fd, call_fd;	       /* -1 for a queue that is served in the launcher */
 	unsigned gsi;
 	bool attached; /* call_fd is bound to gsi */
 	bool doorbell; /* kick_fd is bound to doorbell_addr */
@@ -47,22 +58,16 @@ struct virtio_queue {
 	struct msi_message routed;
 };
 
-/* Lengths of the three areas of a split ring, VIRTIO 1.2 section 2.7. */
-static inline uint64_t virtio_desc_len(uint16_t size)
-{
-	return 16u * (uint64_t)size;
-}
-static inline uint64_t virtio_driver_len(uint16_t size)
-{
-	return 6 + 2u * (uint64_t)size;
-}
-static inline uint64_t virtio_device_len(uint16_t size)
-{
-	return 6 + 8u * (uint64_t)size;
-}
+/* The three areas of a split ring in our memory. */
+struct virtio_areas {
+	uint8_t *desc, *driver, *device;
+};
+
+/* False unless all of them are aligned and lie in the guest's memory. VIRTIO 1.2 section 2.7. */
+bool virtio_queue_areas(const struct guest_ram *ram, const struct virtio_queue *queue,
+			struct virtio_areas *areas);
 
 struct virtio_ops {
-	uint64_t (*config_read)(void *device, unsigned offset, unsigned width);
 	/* DRIVER_OK was set and all enabled queues are sound. */
 	void (*start)(void *device);
 	/* The driver has reset a started device. It reads status 0 after virtio_pci_reset_done().
@@ -74,21 +79,26 @@ struct virtio_ops {
 	bool (*is_local)(void *device, unsigned queue);
 };
 
-struct virtio_pci {
-	struct pci_function pci; /* first: the PCI hooks cast back */
-	struct msix msix;
-	unsigned msix_at; /* of the capability in config space */
-	unsigned window_at;
+/* What all virtio devices of a machine share. */
+struct virtio_world {
 	struct events *events;
 	const struct guest_ram *ram;
 	struct bus *mmio;
-	int bar_range;
+	int wake_fd; /* written when the control thread has to look */
+};
 
+struct virtio_pci {
+	struct pci_function pci; /* first: the PCI hooks cast back */
+	const struct virtio_world *world;
 	const struct virtio_ops *ops;
 	void *device;
+	const void *config; /* the device's own configuration */
+	unsigned config_len;
 
-	uint64_t offered;
-	uint64_t acked;
+	struct msix msix;
+	unsigned msix_at, window_at; /* capabilities in config space */
+	int bar_range;
+	uint64_t offered, acked;
 	uint32_t offered_select, acked_select;
 	uint16_t config_vector;
 	uint16_t queue_select;
@@ -106,21 +116,10 @@ struct virtio_pci {
 	uint64_t n_config_interrupts;
 };
 
-struct virtio_pci_setup {
-	const char *name;
-	struct pci_identity identity;
-	uint64_t bar_base;
-	unsigned n_queues;
-	unsigned first_gsi;
-	const struct virtio_ops *ops;
-	void *device;
-	struct events *events;
-	const struct guest_ram *ram;
-	struct bus *mmio;
-};
-
-/* The caller then sets offered, kick_fd and call_fd, and adds vp->pci to the host. */
-int virtio_pci_init(struct virtio_pci *vp, const struct virtio_pci_setup *setup);
+/* The caller has set world, ops, device, config and n_queues. It then sets offered, kick_fd and
+ * call_fd, and adds vp->pci to the host. */
+int virtio_pci_init(struct virtio_pci *vp, const char *name, const struct pci_identity *identity,
+		    uint64_t bar_base, unsigned first_gsi);
 
 /* Configuration space has changed: new generation, interrupt. */
 void virtio_pci_config_changed(struct virtio_pci *vp);
@@ -131,10 +130,21 @@ void virtio_pci_reset_done(struct virtio_pci *vp);
 /* A line on standard error about this device, unless its driver has caused too many already. */
 void virtio_pci_complain(struct virtio_pci *vp, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* DEVICE_NEEDS_RESET. */
-void virtio_pci_broken(struct virtio_pci *vp);
 
-/* The registers in BAR 0; exported for the tests. */
-extern const struct bus_ops virtio_pci_bar_ops;
+/* virtio_common.c: the common configuration registers, section 4.1.4.3, and notifications. */
+uint64_t virtio_common_read(struct virtio_pci *vp, unsigned offset, unsigned width);
+void virtio_common_write(struct virtio_pci *vp, unsigned offset, unsigned width, uint64_t value);
+void virtio_common_notify(struct virtio_pci *vp, unsigned queue);
+
+/* virtio_vectors.c: the MSI-X table, and what binds queues to interrupts and doorbells. */
+uint64_t virtio_vectors_read(const struct virtio_pci *vp, uint64_t offset, unsigned width);
+void virtio_vectors_write(struct virtio_pci *vp, uint64_t offset, unsigned width, uint64_t value);
+uint64_t virtio_vectors_pending(const struct virtio_pci *vp, unsigned offset, unsigned width);
+/* After any change of enable or mask bits, or the vector of a queue. */
+void virtio_vectors_update(struct virtio_pci *vp);
+/* Delivers a vector, or notes it as pending while it is masked. */
+void virtio_vectors_send(struct virtio_pci *vp, uint16_t vector);
+/* Doorbells of all enabled data queues at BAR address `base`, or none at all. */
+void virtio_vectors_doorbells(struct virtio_pci *vp, uint64_t base, bool on);
 
 #endif

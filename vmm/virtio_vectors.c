@@ -1,43 +1,92 @@
-#include "vmm/virtio_vectors.h"
-
+#include <linux/pci_regs.h>
 #include <poll.h>
 #include <string.h>
 
-static void report(struct virtio_pci *vp, unsigned queue, const char *what, int rc)
+#include "vmm/virtio_pci.h"
+
+enum {
+	WORD_ADDRESS = PCI_MSIX_ENTRY_LOWER_ADDR / 4,
+	WORD_ADDRESS_HIGH = PCI_MSIX_ENTRY_UPPER_ADDR / 4,
+	WORD_DATA = PCI_MSIX_ENTRY_DATA / 4,
+	WORD_CONTROL = PCI_MSIX_ENTRY_VECTOR_CTRL / 4,
+};
+
+/* Whole words only, as the specification has it. */
+static bool fits(const struct msix *msix, uint64_t offset, unsigned width)
+{
+	return (width == 4 || width == 8) && offset % width == 0 &&
+	       offset / MSIX_ENTRY_LEN < msix->n_vectors;
+}
+
+uint64_t virtio_vectors_read(const struct virtio_pci *vp, uint64_t offset, unsigned width)
+{
+	uint64_t value = 0;
+
+	if (fits(&vp->msix, offset, width))
+		memcpy(&value, (const uint8_t *)vp->msix.table + offset, width);
+	return value;
+}
+
+void virtio_vectors_write(struct virtio_pci *vp, uint64_t offset, unsigned width, uint64_t value)
+{
+	if (!fits(&vp->msix, offset, width)) {
+		vp->n_refused++;
+		return;
+	}
+	memcpy((uint8_t *)vp->msix.table + offset, &value, width);
+	vp->msix.table[offset / MSIX_ENTRY_LEN][WORD_CONTROL] &= PCI_MSIX_ENTRY_CTRL_MASKBIT;
+	virtio_vectors_update(vp);
+}
+
+/* Whether the vector exists and may be delivered now. */
+static bool is_open(const struct msix *msix, unsigned vector)
+{
+	return msix->enabled && !msix->masked && vector < msix->n_vectors &&
+	       !(msix->table[vector][WORD_CONTROL] & PCI_MSIX_ENTRY_CTRL_MASKBIT);
+}
+
+static struct msi_message message_of(const struct msix *msix, unsigned vector)
+{
+	const uint32_t *entry = msix->table[vector];
+
+	return (struct msi_message){.addr = entry[WORD_ADDRESS] | (uint64_t)entry[WORD_ADDRESS_HIGH]
+									  << 32,
+				    .data = entry[WORD_DATA]};
+}
+
+/* Returns whether it went well. */
+static bool report(struct virtio_pci *vp, unsigned queue, const char *what, int rc)
 {
 	if (rc < 0)
 		virtio_pci_complain(vp, "queue %u: %s: %s", queue, what, strerror(-rc));
+	return rc == 0;
 }
 
 static void update_queue(struct virtio_pci *vp, unsigned index)
 {
 	struct virtio_queue *queue = &vp->queue[index];
-	bool want = queue->enabled && queue->call_fd >= 0 &&
-		    !vp->ops->is_local(vp->device, index) &&
-		    msix_vector_open(&vp->msix, queue->vector);
-	struct msi_message message = {0};
-	int rc;
+	struct events *events = vp->world->events;
+	struct msi_message message;
 
-	if (!want) {
+	if (!queue->enabled || queue->call_fd < 0 || vp->ops->is_local(vp->device, index) ||
+	    !is_open(&vp->msix, queue->vector)) {
 		if (queue->attached)
 			report(vp, index, "detach interrupt",
-			       vp->events->ops->detach(vp->events, queue->gsi, queue->call_fd));
+			       events_attach(events, queue->gsi, queue->call_fd, false));
 		queue->attached = false;
 		return;
 	}
-	message = msix_message(&vp->msix, queue->vector);
+	message = message_of(&vp->msix, queue->vector);
+	/* The same message needs no new table. */
 	if (message.addr != queue->routed.addr || message.data != queue->routed.data) {
-		rc = vp->events->ops->route(vp->events, queue->gsi, &message);
-		report(vp, index, "route interrupt", rc);
-		if (rc < 0)
+		if (!report(vp, index, "route interrupt",
+			    events_route(events, queue->gsi, &message)))
 			return;
 		queue->routed = message;
 	}
-	if (!queue->attached) {
-		rc = vp->events->ops->attach(vp->events, queue->gsi, queue->call_fd);
-		report(vp, index, "attach interrupt", rc);
-		queue->attached = rc == 0;
-	}
+	if (!queue->attached)
+		queue->attached = report(vp, index, "attach interrupt",
+					 events_attach(events, queue->gsi, queue->call_fd, true));
 }
 
 void virtio_vectors_update(struct virtio_pci *vp)
@@ -45,7 +94,7 @@ void virtio_vectors_update(struct virtio_pci *vp)
 	for (unsigned i = 0; i < vp->n_queues; i++)
 		update_queue(vp, i);
 	for (unsigned v = 0; v < vp->msix.n_vectors; v++) {
-		if ((vp->msix.pending >> v & 1) && msix_vector_open(&vp->msix, v)) {
+		if ((vp->msix.pending >> v & 1) && is_open(&vp->msix, v)) {
 			vp->msix.pending &= ~(UINT64_C(1) << v);
 			virtio_vectors_send(vp, (uint16_t)v);
 		}
@@ -59,12 +108,12 @@ void virtio_vectors_send(struct virtio_pci *vp, uint16_t vector)
 
 	if (vector >= vp->msix.n_vectors || !vp->msix.enabled)
 		return;
-	if (!msix_vector_open(&vp->msix, vector)) {
+	if (!is_open(&vp->msix, vector)) {
 		vp->msix.pending |= UINT64_C(1) << vector;
 		return;
 	}
-	message = msix_message(&vp->msix, vector);
-	rc = vp->events->ops->send(vp->events, &message);
+	message = message_of(&vp->msix, vector);
+	rc = events_send(vp->world->events, &message);
 	if (rc < 0)
 		virtio_pci_complain(vp, "vector %u: send: %s", vector, strerror(-rc));
 }
@@ -87,25 +136,25 @@ uint64_t virtio_vectors_pending(const struct virtio_pci *vp, unsigned offset, un
 	return bits >> (8 * offset);
 }
 
-void virtio_vectors_ring_doorbells_at(struct virtio_pci *vp, uint64_t base, bool on)
+void virtio_vectors_doorbells(struct virtio_pci *vp, uint64_t base, bool on)
 {
+	struct events *events = vp->world->events;
+
 	for (unsigned i = 0; i < vp->n_queues; i++) {
 		struct virtio_queue *queue = &vp->queue[i];
 		uint64_t addr = base + VIRTIO_BAR_NOTIFY + i * VIRTIO_NOTIFY_MULTIPLIER;
-		int rc;
 
 		if (queue->doorbell && (!on || addr != queue->doorbell_addr)) {
 			report(vp, i, "remove doorbell",
-			       vp->events->ops->remove_doorbell(vp->events, queue->doorbell_addr,
-								queue->kick_fd));
+			       events_doorbell(events, queue->doorbell_addr, queue->kick_fd,
+					       false));
 			queue->doorbell = false;
 		}
 		if (!on || queue->doorbell || !queue->enabled || queue->kick_fd < 0 ||
 		    vp->ops->is_local(vp->device, i))
 			continue;
-		rc = vp->events->ops->add_doorbell(vp->events, addr, queue->kick_fd);
-		report(vp, i, "add doorbell", rc);
-		queue->doorbell = rc == 0;
+		queue->doorbell = report(vp, i, "add doorbell",
+					 events_doorbell(events, addr, queue->kick_fd, true));
 		queue->doorbell_addr = addr;
 	}
 }

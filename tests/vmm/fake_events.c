@@ -1,13 +1,9 @@
 #include "fake_events.h"
 
 #include <errno.h>
+#include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct fake_events *self_of(struct events *events)
-{
-	return (struct fake_events *)events;
-}
 
 static unsigned index_of(unsigned gsi)
 {
@@ -16,60 +12,51 @@ static unsigned index_of(unsigned gsi)
 	return gsi - FAKE_FIRST_GSI;
 }
 
-static int route(struct events *events, unsigned gsi, const struct msi_message *message)
+/* As KVM does, the whole table each time. What has an address beyond the one that leads nowhere, or
+ * data, was routed by the driver. */
+static int take_routes(struct fake_events *self, const struct kvm_irq_routing *table)
 {
-	struct fake_events *self = self_of(events);
+	for (unsigned i = 0; i < table->nr; i++) {
+		const struct kvm_irq_routing_entry *entry = &table->entries[i];
 
-	self->route[index_of(gsi)] = *message;
-	self->routed[index_of(gsi)] = true;
+		if (entry->type != KVM_IRQ_ROUTING_MSI)
+			continue;
+		self->route[index_of(entry->gsi)] = (struct msi_message){
+			entry->u.msi.address_lo | (uint64_t)entry->u.msi.address_hi << 32,
+			entry->u.msi.data};
+		self->routed[index_of(entry->gsi)] = entry->u.msi.data != 0;
+	}
 	self->n_routes++;
 	return 0;
 }
 
-static int attach(struct events *events, unsigned gsi, int fd)
+static int take_irqfd(struct fake_events *self, const struct kvm_irqfd *request)
 {
-	struct fake_events *self = self_of(events);
+	unsigned i = index_of(request->gsi);
 
-	self->attached_without_route |= !self->routed[index_of(gsi)];
-	self->attached_fd[index_of(gsi)] = fd;
-	self->n_attaches++;
-	return 0;
-}
-
-static int detach(struct events *events, unsigned gsi, int fd)
-{
-	struct fake_events *self = self_of(events);
-
-	if (self->attached_fd[index_of(gsi)] != fd)
+	if (!(request->flags & KVM_IRQFD_FLAG_DEASSIGN)) {
+		self->attached_without_route |= !self->routed[i];
+		self->attached_fd[i] = (int)request->fd;
+		self->n_attaches++;
+		return 0;
+	}
+	if (self->attached_fd[i] != (int)request->fd)
 		return -EINVAL;
-	self->attached_fd[index_of(gsi)] = 0;
+	self->attached_fd[i] = 0;
 	self->n_detaches++;
 	return 0;
 }
 
-static int send(struct events *events, const struct msi_message *message)
+static int take_ioeventfd(struct fake_events *self, const struct kvm_ioeventfd *request)
 {
-	struct fake_events *self = self_of(events);
-
-	self->last_sent = *message;
-	self->n_sent++;
-	return 0;
-}
-
-static int add_doorbell(struct events *events, uint64_t addr, int fd)
-{
-	struct fake_events *self = self_of(events);
-
-	self->doorbell[self->n_doorbells++] = (struct fake_doorbell){addr, fd};
-	return 0;
-}
-
-static int remove_doorbell(struct events *events, uint64_t addr, int fd)
-{
-	struct fake_events *self = self_of(events);
-
+	if (!(request->flags & KVM_IOEVENTFD_FLAG_DEASSIGN)) {
+		self->doorbell[self->n_doorbells++] =
+			(struct fake_doorbell){request->addr, request->fd};
+		return 0;
+	}
 	for (unsigned i = 0; i < self->n_doorbells; i++) {
-		if (self->doorbell[i].addr == addr && self->doorbell[i].fd == fd) {
+		if (self->doorbell[i].addr == request->addr &&
+		    self->doorbell[i].fd == request->fd) {
 			self->doorbell[i] = self->doorbell[--self->n_doorbells];
 			return 0;
 		}
@@ -77,23 +64,44 @@ static int remove_doorbell(struct events *events, uint64_t addr, int fd)
 	return -ENOENT;
 }
 
-static int set_pin(struct events *events, unsigned gsi, int level)
+static int take_message(struct fake_events *self, const struct kvm_msi *msi)
 {
-	(void)gsi;
-	self_of(events)->n_pins += level != 0;
+	self->last_sent =
+		(struct msi_message){msi->address_lo | (uint64_t)msi->address_hi << 32, msi->data};
+	self->n_sent++;
 	return 0;
 }
 
-static const struct event_ops fake_ops = {.route = route,
-					  .attach = attach,
-					  .detach = detach,
-					  .send = send,
-					  .add_doorbell = add_doorbell,
-					  .remove_doorbell = remove_doorbell,
-					  .set_pin = set_pin};
+static int fake_call(struct events *events, unsigned long request, void *argument)
+{
+	struct fake_events *self = (struct fake_events *)events;
+
+	switch (request) {
+	case KVM_SET_GSI_ROUTING:
+		return take_routes(self, argument);
+	case KVM_IRQFD:
+		return take_irqfd(self, argument);
+	case KVM_IOEVENTFD:
+		return take_ioeventfd(self, argument);
+	case KVM_SIGNAL_MSI:
+		return take_message(self, argument);
+	case KVM_IRQ_LINE:
+		self->n_pins += ((const struct kvm_irq_level *)argument)->level != 0;
+		return 0;
+	default:
+		return -ENOTTY;
+	}
+}
 
 void fake_events_init(struct fake_events *fake)
 {
 	memset(fake, 0, sizeof(*fake));
-	fake->base.ops = &fake_ops;
+	if (events_init(&fake->base, -1, FAKE_MAX_GSIS) < 0)
+		abort();
+	fake->base.call = fake_call;
+}
+
+void fake_events_fini(struct fake_events *fake)
+{
+	events_fini(&fake->base);
 }

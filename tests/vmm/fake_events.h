@@ -1,12 +1,10 @@
 /* fake_events.h - a KVM that only notes what it was asked for.
  *
  * Threads:   that of the test.
- * Ownership: plain storage.
- * Failure:   none; a route for a GSI that does not exist aborts. */
+ * Ownership: fake_events_fini() frees the routing table.
+ * Failure:   aborts when there is no memory, or at a GSI that does not exist. */
 #ifndef TESTS_VMM_FAKE_EVENTS_H
 #define TESTS_VMM_FAKE_EVENTS_H
-
-#include <stdbool.h>
 
 #include "vmm/events.h"
 
@@ -22,7 +20,7 @@ struct fake_doorbell {
 };
 
 struct fake_events {
-	struct events base;
+	struct events base; /* first: the fake casts back */
 	struct msi_message route[FAKE_MAX_GSIS];
 	bool routed[FAKE_MAX_GSIS];
 	int attached_fd[FAKE_MAX_GSIS]; /* 0: none */
@@ -34,5 +32,6 @@ struct fake_events {
 };
 
 void fake_events_init(struct fake_events *fake);
+void fake_events_fini(struct fake_events *fake);
 
 #endif

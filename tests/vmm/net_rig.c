@@ -21,18 +21,15 @@ void net_rig_open(struct net_rig *rig, unsigned pairs)
 	struct virtio_net_setup setup = {.pairs = pairs,
 					 .mac = {2, 0, 0, 0, 0, 7},
 					 .mtu = 1500,
-					 .first_gsi = FAKE_FIRST_GSI,
-					 .events = &rig->events.base,
-					 .ram = &rig->ram,
-					 .mmio = &rig->mmio};
+					 .first_gsi = FAKE_FIRST_GSI};
 	struct refusal why;
 
 	memset(rig, 0, sizeof(*rig));
 	fake_events_init(&rig->events);
 	rig->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	setup.wake_fd = rig->wake_fd;
+	rig->virtio = (struct virtio_world){&rig->events.base, &rig->ram, &rig->mmio, rig->wake_fd};
 	if (guest_ram_open(&rig->ram, &wish, &why) < 0 || pci_host_init(&rig->pci, &rig->io) < 0 ||
-	    virtio_net_open(&rig->net, &setup, &why) < 0 ||
+	    virtio_net_open(&rig->net, &rig->virtio, &setup, &why) < 0 ||
 	    pci_host_add(&rig->pci, &rig->net.vp.pci) != SLOT)
 		abort();
 	virtio_net_offer(&rig->net, ~UINT64_C(0), ALL_QUEUES);
@@ -41,6 +38,7 @@ void net_rig_open(struct net_rig *rig, unsigned pairs)
 void net_rig_close(struct net_rig *rig)
 {
 	virtio_net_close(&rig->net);
+	fake_events_fini(&rig->events);
 	guest_ram_close(&rig->ram);
 	close(rig->wake_fd);
 }

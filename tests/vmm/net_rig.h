@@ -25,6 +25,7 @@ struct net_rig {
 	struct bus io, mmio;
 	struct pci_host pci;
 	struct fake_events events;
+	struct virtio_world virtio;
 	struct virtio_net net;
 	int wake_fd;
 };

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "tests/suite.h"
-#include "vmm/cpuid.h"
 #include "vmm/layout.h"
 #include "vmm/power.h"
 #include "vmm/vcpu.h"
+#include "vmm/vcpu_state.h"
 
 enum { RUN_LEN = 3 * 4096 };
 
@@ -194,7 +194,7 @@ static const struct kvm_cpuid_entry2 *leaf(const struct kvm_cpuid2 *table, uint3
 
 static void cpu_knows_its_number_and_its_fellows(void)
 {
-	const struct cpuid_topology topology = {
+	const struct vcpu_topology topology = {
 		.id = 3, .n_cpus = 5, .tsc_deadline = true, .tsc_khz = 2400000};
 	struct kvm_cpuid2 *table = calloc(1, sizeof(*table) + 16 * sizeof(table->entries[0]));
 	static const uint32_t functions[] = {1, 7, 0xa, 0xb, 0x40000000, 0x80000001};
@@ -203,7 +203,7 @@ static void cpu_knows_its_number_and_its_fellows(void)
 	for (unsigned i = 0; i < table->nent; i++)
 		table->entries[i] = (struct kvm_cpuid_entry2){
 			.function = functions[i], .eax = 7, .ebx = ~0u, .ecx = ~0u, .edx = ~0u};
-	cpuid_adapt(table, &topology);
+	vcpu_state_adapt_cpuid(table, &topology);
 	CU_ASSERT_EQUAL(leaf(table, 1, 0)->ebx >> 24, 3);
 	CU_ASSERT_EQUAL(leaf(table, 1, 0)->ebx >> 16 & 0xff, 5);
 	CU_ASSERT_FALSE(leaf(table, 1, 0)->ecx & 1 << 5); /* no nested VMX */
