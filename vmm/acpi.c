@@ -2,10 +2,25 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "vmm/dsdt.h"
 #include "vmm/layout.h"
+
+enum {
+	FADT_NO_VGA = 1 << 2,
+	FADT_NO_CMOS_RTC = 1 << 5,
+	FADT_PWR_BUTTON = 1 << 4, /* not fixed hardware, but a device of the DSDT */
+	FADT_SLP_BUTTON = 1 << 5,
+	FADT_RESET_REG = 1 << 10,
+	FADT_HW_REDUCED = 1 << 20,
+	MADT_TYPE_LAPIC = 0,
+	MADT_TYPE_IOAPIC = 1,
+	MADT_TYPE_OVERRIDE = 2,
+	MADT_LAPIC_ENABLED = 1,
+};
 
 struct header {
 	char signature[4];
@@ -18,7 +33,14 @@ struct header {
 	char creator_id[4];
 	uint32_t creator_revision;
 } __attribute__((packed));
-static_assert(sizeof(struct header) == 36, "ACPI table header");
+
+struct gas {
+	uint8_t space; /* 1: system I/O */
+	uint8_t bit_width;
+	uint8_t bit_offset;
+	uint8_t access; /* 1: byte */
+	uint64_t addr;
+} __attribute__((packed));
 
 struct rsdp {
 	char signature[8];
@@ -31,16 +53,11 @@ struct rsdp {
 	uint8_t checksum_all;
 	uint8_t reserved[3];
 } __attribute__((packed));
-static_assert(sizeof(struct rsdp) == 36, "RSDP of revision 2");
 
-struct gas {
-	uint8_t space; /* 1: system I/O */
-	uint8_t bit_width;
-	uint8_t bit_offset;
-	uint8_t access; /* 1: byte */
-	uint64_t addr;
+struct xsdt {
+	struct header header;
+	uint64_t fadt, madt;
 } __attribute__((packed));
-static_assert(sizeof(struct gas) == 12, "generic address structure");
 
 struct fadt {
 	struct header header;
@@ -57,65 +74,49 @@ struct fadt {
 	struct gas fixed[8]; /* fixed hardware, which hardware-reduced platforms have not */
 	struct gas sleep_control;
 	struct gas sleep_status;
-	uint64_t hypervisor;
+	char hypervisor[8];
 } __attribute__((packed));
-static_assert(offsetof(struct fadt, reset) == 116, "FADT reset register");
-static_assert(offsetof(struct fadt, x_dsdt) == 140, "FADT X_DSDT");
-static_assert(offsetof(struct fadt, sleep_control) == 244, "FADT sleep control");
-static_assert(sizeof(struct fadt) == 276, "FADT of revision 6");
-
-enum {
-	FADT_NO_VGA = 1 << 2,
-	FADT_NO_CMOS_RTC = 1 << 5,
-	FADT_PWR_BUTTON = 1 << 4, /* not fixed hardware, but a device of the DSDT */
-	FADT_SLP_BUTTON = 1 << 5,
-	FADT_RESET_REG = 1 << 10,
-	FADT_HW_REDUCED = 1 << 20,
-	MADT_TYPE_LAPIC = 0,
-	MADT_TYPE_IOAPIC = 1,
-	MADT_TYPE_OVERRIDE = 2,
-	MADT_LAPIC_ENABLED = 1,
-};
 
 struct madt_lapic {
 	uint8_t type, len, processor, apic;
 	uint32_t flags;
 } __attribute__((packed));
+
+struct madt {
+	struct header header;
+	uint32_t lapic;
+	uint32_t flags;
+	struct {
+		uint8_t type, len, id, reserved;
+		uint32_t addr;
+		uint32_t gsi_base;
+	} __attribute__((packed)) ioapic;
+	struct {
+		uint8_t type, len, bus, irq;
+		uint32_t gsi;
+		uint16_t flags; /* 0: as the bus has it, ISA: edge, active high */
+	} __attribute__((packed)) override;
+	struct madt_lapic cpu[ACPI_MAX_CPUS]; /* only as many as there are */
+} __attribute__((packed));
+
+/* As they stand in the area. */
+struct tables {
+	struct rsdp rsdp;
+	struct xsdt xsdt;
+	struct fadt fadt;
+	uint8_t dsdt[sizeof(dsdt_aml)];
+	struct madt madt;
+} __attribute__((packed));
+
+static_assert(sizeof(struct header) == 36, "ACPI table header");
+static_assert(sizeof(struct rsdp) == 36, "RSDP of revision 2");
+static_assert(offsetof(struct fadt, reset) == 116, "FADT reset register");
+static_assert(offsetof(struct fadt, x_dsdt) == 140, "FADT X_DSDT");
+static_assert(offsetof(struct fadt, sleep_control) == 244, "FADT sleep control");
+static_assert(sizeof(struct fadt) == 276, "FADT of revision 6");
+static_assert(sizeof(((struct madt *)0)->ioapic) == 12, "MADT IOAPIC");
+static_assert(offsetof(struct madt, cpu) == 44 + 12 + 10, "MADT interrupt source override");
 static_assert(sizeof(struct madt_lapic) == 8, "MADT local APIC");
-
-struct madt_ioapic {
-	uint8_t type, len, id, reserved;
-	uint32_t addr;
-	uint32_t gsi_base;
-} __attribute__((packed));
-static_assert(sizeof(struct madt_ioapic) == 12, "MADT IOAPIC");
-
-struct madt_override {
-	uint8_t type, len, bus, irq;
-	uint32_t gsi;
-	uint16_t flags; /* 0: as the bus has it, ISA: edge, active high */
-} __attribute__((packed));
-static_assert(sizeof(struct madt_override) == 10, "MADT interrupt source override");
-
-/* The tables stand one behind the other, each on 16 bytes. */
-struct area {
-	uint8_t *bytes;
-	size_t len;
-	size_t used;
-	uint64_t gpa;
-};
-
-static void *take(struct area *area, size_t len, uint64_t *gpa)
-{
-	size_t start = (area->used + 15) & ~(size_t)15;
-
-	if (start > area->len || len > area->len - start)
-		return NULL;
-	area->used = start + len;
-	*gpa = area->gpa + start;
-	memset(area->bytes + start, 0, len);
-	return area->bytes + start;
-}
 
 static uint8_t checksum_of(const void *bytes, size_t len)
 {
@@ -129,15 +130,14 @@ static uint8_t checksum_of(const void *bytes, size_t len)
 
 static void seal(struct header *header, const char *signature, uint8_t revision, size_t len)
 {
+	*header = (struct header){.len = (uint32_t)len,
+				  .revision = revision,
+				  .oem_id = "RINGWY",
+				  .oem_table_id = "RINGWAY ",
+				  .oem_revision = 1,
+				  .creator_id = "RNGW",
+				  .creator_revision = 1};
 	memcpy(header->signature, signature, sizeof(header->signature));
-	header->len = (uint32_t)len;
-	header->revision = revision;
-	memcpy(header->oem_id, "RINGWY", sizeof(header->oem_id));
-	memcpy(header->oem_table_id, "RINGWAY ", sizeof(header->oem_table_id));
-	header->oem_revision = 1;
-	memcpy(header->creator_id, "RNGW", sizeof(header->creator_id));
-	header->creator_revision = 1;
-	header->checksum = 0;
 	header->checksum = checksum_of(header, len);
 }
 
@@ -146,93 +146,82 @@ static struct gas port_of(uint16_t port)
 	return (struct gas){.space = 1, .bit_width = 8, .access = 1, .addr = port};
 }
 
-static uint64_t build_fadt(struct area *area, uint64_t dsdt)
+static void fill_fadt(struct fadt *fadt, uint64_t dsdt)
 {
-	uint64_t gpa;
-	struct fadt *fadt = take(area, sizeof(*fadt), &gpa);
-
-	if (!fadt)
-		return 0;
-	fadt->boot_arch = FADT_NO_VGA | FADT_NO_CMOS_RTC;
-	fadt->flags = FADT_HW_REDUCED | FADT_RESET_REG | FADT_PWR_BUTTON | FADT_SLP_BUTTON;
-	fadt->reset = port_of(PORT_RESET);
-	fadt->reset_value = RESET_VALUE;
-	fadt->minor = 4;
-	fadt->x_dsdt = dsdt;
-	fadt->sleep_control = port_of(PORT_SLEEP_CONTROL);
-	fadt->sleep_status = port_of(PORT_SLEEP_STATUS);
-	memcpy(&fadt->hypervisor, "RINGWAY", 8);
+	*fadt = (struct fadt){.boot_arch = FADT_NO_VGA | FADT_NO_CMOS_RTC,
+			      .flags = FADT_HW_REDUCED | FADT_RESET_REG | FADT_PWR_BUTTON |
+				       FADT_SLP_BUTTON,
+			      .reset = port_of(PORT_RESET),
+			      .reset_value = RESET_VALUE,
+			      .minor = 4,
+			      .x_dsdt = dsdt,
+			      .sleep_control = port_of(PORT_SLEEP_CONTROL),
+			      .sleep_status = port_of(PORT_SLEEP_STATUS),
+			      .hypervisor = "RINGWAY"};
 	seal(&fadt->header, "FACP", 6, sizeof(*fadt));
-	return gpa;
 }
 
-static uint64_t build_madt(struct area *area, unsigned n_cpus)
+static void fill_madt(struct madt *madt, unsigned n_cpus)
 {
-	const size_t fixed = sizeof(struct header) + 8;
-	const size_t len = fixed + n_cpus * sizeof(struct madt_lapic) + sizeof(struct madt_ioapic) +
-			   sizeof(struct madt_override);
-	const uint32_t lapic = (uint32_t)LAYOUT_LAPIC;
-	uint64_t gpa;
-	uint8_t *madt = take(area, len, &gpa);
-	uint8_t *at;
-
-	if (!madt)
-		return 0;
-	at = madt + fixed;
-	memcpy(madt + sizeof(struct header), &lapic, sizeof(lapic));
-	for (unsigned i = 0; i < n_cpus; i++, at += sizeof(struct madt_lapic)) {
-		struct madt_lapic cpu = {MADT_TYPE_LAPIC, sizeof(cpu), (uint8_t)i, (uint8_t)i,
-					 MADT_LAPIC_ENABLED};
-
-		memcpy(at, &cpu, sizeof(cpu));
-	}
-	memcpy(at,
-	       &(struct madt_ioapic){MADT_TYPE_IOAPIC, sizeof(struct madt_ioapic), (uint8_t)n_cpus,
-				     0, (uint32_t)LAYOUT_IOAPIC, 0},
-	       sizeof(struct madt_ioapic));
-	at += sizeof(struct madt_ioapic);
+	madt->lapic = (uint32_t)LAYOUT_LAPIC;
+	madt->flags = 0;
+	madt->ioapic.type = MADT_TYPE_IOAPIC;
+	madt->ioapic.len = sizeof(madt->ioapic);
+	madt->ioapic.id = (uint8_t)n_cpus;
+	madt->ioapic.reserved = 0;
+	madt->ioapic.addr = (uint32_t)LAYOUT_IOAPIC;
+	madt->ioapic.gsi_base = 0;
 	/* Hardware-reduced kernels do not take ISA interrupts for granted. */
-	memcpy(at,
-	       &(struct madt_override){MADT_TYPE_OVERRIDE, sizeof(struct madt_override), 0,
-				       GSI_COM1, GSI_COM1, 0},
-	       sizeof(struct madt_override));
-	seal((struct header *)(void *)madt, "APIC", 5, len);
-	return gpa;
+	madt->override.type = MADT_TYPE_OVERRIDE;
+	madt->override.len = sizeof(madt->override);
+	madt->override.bus = 0;
+	madt->override.irq = GSI_COM1;
+	madt->override.gsi = GSI_COM1;
+	madt->override.flags = 0;
+	for (unsigned i = 0; i < n_cpus; i++)
+		madt->cpu[i] = (struct madt_lapic){MADT_TYPE_LAPIC, sizeof(struct madt_lapic),
+						   (uint8_t)i, (uint8_t)i, MADT_LAPIC_ENABLED};
+	seal(&madt->header, "APIC", 5, offsetof(struct madt, cpu[n_cpus]));
 }
 
-static uint64_t build_xsdt(struct area *area, uint64_t fadt, uint64_t madt)
+int acpi_build(uint8_t *area, size_t area_len, uint64_t gpa, unsigned n_cpus)
 {
-	uint64_t gpa, entry[2] = {fadt, madt};
-	uint8_t *xsdt = take(area, sizeof(struct header) + sizeof(entry), &gpa);
+	struct tables *t = (struct tables *)(void *)area;
 
-	if (!xsdt)
-		return 0;
-	memcpy(xsdt + sizeof(struct header), entry, sizeof(entry));
-	seal((struct header *)(void *)xsdt, "XSDT", 1, sizeof(struct header) + sizeof(entry));
-	return gpa;
-}
-
-int acpi_build(uint8_t *bytes, size_t len, uint64_t gpa, unsigned n_cpus)
-{
-	struct area area = {.bytes = bytes, .len = len, .gpa = gpa};
-	uint64_t rsdp_gpa, dsdt_gpa, fadt, madt, xsdt;
-	struct rsdp *rsdp = take(&area, sizeof(*rsdp), &rsdp_gpa);
-	void *dsdt = take(&area, sizeof(dsdt_aml), &dsdt_gpa);
-
-	if (!rsdp || !dsdt)
+	if (n_cpus > ACPI_MAX_CPUS || area_len < offsetof(struct tables, madt.cpu[n_cpus]))
 		return -ENOSPC;
-	memcpy(dsdt, dsdt_aml, sizeof(dsdt_aml));
-	fadt = build_fadt(&area, dsdt_gpa);
-	madt = build_madt(&area, n_cpus);
-	xsdt = build_xsdt(&area, fadt, madt);
-	if (!fadt || !madt || !xsdt)
-		return -ENOSPC;
-	memcpy(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature));
-	memcpy(rsdp->oem_id, "RINGWY", sizeof(rsdp->oem_id));
-	rsdp->revision = 2;
-	rsdp->len = sizeof(*rsdp);
-	rsdp->xsdt = xsdt;
-	rsdp->checksum = checksum_of(rsdp, 20);
-	rsdp->checksum_all = checksum_of(rsdp, sizeof(*rsdp));
+	fill_fadt(&t->fadt, gpa + offsetof(struct tables, dsdt));
+	fill_madt(&t->madt, n_cpus);
+	memcpy(t->dsdt, dsdt_aml, sizeof(dsdt_aml));
+	t->xsdt.fadt = gpa + offsetof(struct tables, fadt);
+	t->xsdt.madt = gpa + offsetof(struct tables, madt);
+	seal(&t->xsdt.header, "XSDT", 1, sizeof(t->xsdt));
+	t->rsdp = (struct rsdp){.signature = "RSD PTR ",
+				.oem_id = "RINGWY",
+				.revision = 2,
+				.len = sizeof(t->rsdp),
+				.xsdt = gpa + offsetof(struct tables, xsdt)};
+	t->rsdp.checksum = checksum_of(&t->rsdp, 20);
+	t->rsdp.checksum_all = checksum_of(&t->rsdp, sizeof(t->rsdp));
 	return 0;
+}
+
+int acpi_dump(const uint8_t *area, const char *directory)
+{
+	static const size_t tables[] = {
+		offsetof(struct tables, xsdt), offsetof(struct tables, fadt),
+		offsetof(struct tables, madt), offsetof(struct tables, dsdt)};
+	bool failed = false;
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && !failed; i++) {
+		const struct header *header = (const struct header *)(area + tables[i]);
+		char path[512];
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s/%.4s.aml", directory, header->signature);
+		file = fopen(path, "we");
+		failed = !file || fwrite(header, header->len, 1, file) != 1;
+		failed |= file && fclose(file) != 0;
+	}
+	return failed ? -errno : 0;
 }

@@ -74,6 +74,10 @@ enum {
 /* The memory map that the kernel is told. Returns how many ranges it wrote. */
 unsigned boot_memory_map(const struct guest_ram *ram, struct boot_range range[BOOT_MAX_RANGES]);
 
+/* The kernel that runs when no other is given: the ELF file of tests/guest. */
+extern const uint8_t built_in_guest[];
+extern const size_t built_in_guest_len;
+
 /* What the first bytes of a file look like: "a gzip file", "a bzImage", ... */
 const char *boot_kind_name(const struct boot_file *file);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,50 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vmm/tty_guard.h"
+#include "vmm/stop.h"
 
 enum {
 	DRAIN_MS = 500,
 	FILE_MODE = 0600,
 };
+
+static struct termios guarded_settings;
+static volatile sig_atomic_t guarded_fd = -1;
+
+static void restore_guarded(void)
+{
+	if (guarded_fd >= 0)
+		tcsetattr(guarded_fd, TCSANOW, &guarded_settings);
+}
+
+static void on_fault(int signal)
+{
+	restore_guarded();
+	/* The handler is gone by now (SA_RESETHAND); the fault happens again and ends the process.
+	 */
+	raise(signal);
+}
+
+static void on_forbidden_call(int signal, siginfo_t *info, void *context)
+{
+	(void)signal, (void)context;
+	restore_guarded();
+	say("sandbox: system call %d is not allowed; please report this; --sandbox off goes on "
+	    "without",
+	    info->si_syscall);
+	_exit(EXIT_CODE_LAUNCHER);
+}
+
+void console_guard(void)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+	struct sigaction fault = {.sa_handler = on_fault, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction forbidden = {.sa_sigaction = on_forbidden_call, .sa_flags = SA_SIGINFO};
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sigaction(faults[i], &fault, NULL);
+	sigaction(SIGSYS, &forbidden, NULL);
+}
 
 static bool in_foreground(int fd)
 {
@@ -42,7 +81,8 @@ static int open_stdio(struct console *console)
 		if (!in_foreground(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &console->saved) < 0)
 			return 0;
 		console->is_terminal = true;
-		tty_guard_arm(STDIN_FILENO, &console->saved);
+		guarded_settings = console->saved;
+		guarded_fd = STDIN_FILENO;
 		make_raw(console);
 	} else if (fstat(STDIN_FILENO, &st) < 0 || S_ISCHR(st.st_mode)) {
 		return 0; /* closed, or /dev/null */
@@ -95,13 +135,6 @@ static int open_file(struct console *console, const char *path, struct refusal *
 
 int console_open(struct console *console, const char *spec, struct refusal *why)
 {
-	/* Field by field: clearing the ring would make it resident. */
-	console->in_fd = console->out_fd = console->pty_peer = -1;
-	console->is_terminal = console->escape_seen = console->closing = false;
-	console->has_writer = false;
-	console->link_path[0] = console->pty_name[0] = '\0';
-	console->head = console->tail = 0;
-	console->n_dropped = 0;
 	pthread_mutex_init(&console->lock, NULL);
 	pthread_cond_init(&console->changed, NULL);
 	if (strcmp(spec, "stdio") == 0)
@@ -118,20 +151,11 @@ int console_open(struct console *console, const char *spec, struct refusal *why)
 		      "console: \"%s\" is none of stdio, pty, pty:LINK, file:PATH, none", spec);
 }
 
-struct writer_start {
-	struct console *console;
-	int (*prepare)(void *ctx);
-	void *ctx;
-};
-
 static void *run_writer(void *arg)
 {
-	struct writer_start start = *(struct writer_start *)arg;
-	struct console *console = start.console;
+	struct console *console = arg;
 
-	free(arg);
-	if (start.prepare)
-		start.prepare(start.ctx);
+	console->prepare(console->ctx);
 	pthread_mutex_lock(&console->lock);
 	while (!console->closing || console->tail != console->head) {
 		size_t at = console->tail % CONSOLE_RING_LEN;
@@ -162,20 +186,15 @@ static void *run_writer(void *arg)
 int console_start(struct console *console, int (*prepare)(void *ctx), void *ctx,
 		  struct refusal *why)
 {
-	struct writer_start *start;
 	int rc;
 
 	if (console->out_fd < 0)
 		return 0;
-	start = malloc(sizeof(*start));
-	if (!start)
-		return refuse(why, ENOMEM, "console: out of memory");
-	*start = (struct writer_start){console, prepare, ctx};
-	rc = pthread_create(&console->writer, NULL, run_writer, start);
-	if (rc != 0) {
-		free(start);
+	console->prepare = prepare;
+	console->ctx = ctx;
+	rc = pthread_create(&console->writer, NULL, run_writer, console);
+	if (rc != 0)
 		return refuse(why, rc, "console: cannot create its thread: %s", strerror(rc));
-	}
 	console->has_writer = true;
 	return 0;
 }
@@ -212,7 +231,7 @@ void console_close(struct console *console)
 		console->has_writer = false;
 	}
 	console_suspend(console);
-	tty_guard_disarm();
+	guarded_fd = -1;
 	if (console->link_path[0])
 		unlink(console->link_path);
 	if (console->out_fd > STDERR_FILENO && !stuck)

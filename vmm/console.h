@@ -2,10 +2,13 @@
  * or nowhere.
  *
  * Threads:   console_put() from vCPU threads; a thread of its own writes what was put, so that a
- * stopped terminal or a full pipe never stops a guest; everything else belongs to the control
- * thread. Ownership: keeps its descriptors and the terminal's settings, which console_close()
- * restores. Failure:   0 or -errno with a refusal. Output that finds no room in time is dropped and
- * counted. */
+ *            stopped terminal or a full pipe never stops a guest; everything else belongs to the
+ *            control thread.
+ * Ownership: keeps its descriptors and the terminal's settings, which console_close() restores.
+ * Failure:   0 or -errno with a refusal. Output that finds no room in time is dropped and counted.
+ *
+ * A signal handler has no argument to find the terminal by, so the settings that console_guard()
+ * gives back are the one thing besides the stop flag that is kept at file scope. */
 #ifndef RINGWAY_VMM_CONSOLE_H
 #define RINGWAY_VMM_CONSOLE_H
 
@@ -35,6 +38,8 @@ struct console {
 
 	pthread_t writer;
 	bool has_writer;
+	int (*prepare)(void *ctx);
+	void *ctx;
 	pthread_mutex_t lock; /* for the members below */
 	pthread_cond_t changed;
 	bool closing;
@@ -43,7 +48,11 @@ struct console {
 	uint8_t ring[CONSOLE_RING_LEN];
 };
 
-/* spec: stdio, pty, pty:LINK, file:PATH or none. */
+/* Whatever kills the process from now on - a fault, an abort, a forbidden system call - gives the
+ * terminal back first. */
+void console_guard(void);
+
+/* spec: stdio, pty, pty:LINK, file:PATH or none. The console was zeroed, its descriptors are -1. */
 int console_open(struct console *console, const char *spec, struct refusal *why);
 /* Starts the writer; prepare is called by its thread first. */
 int console_start(struct console *console, int (*prepare)(void *ctx), void *ctx,

@@ -9,7 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "vmm/stats.h"
+#include "vmm/report.h"
 
 enum {
 	POLL_WAKE,
@@ -98,7 +98,7 @@ static void report_changes(struct control *control)
 			control->waiting_reported[i] = true;
 		}
 	}
-	if (machine->guest_ready && !control->ready_reported) {
+	if (machine->stop.ready && !control->ready_reported) {
 		report(machine, "ready\n");
 		control->ready_reported = true;
 	}
@@ -179,7 +179,7 @@ static void obey(struct control *control, char command)
 		machine_press_power_button(machine);
 		break;
 	case 's':
-		stats_print(machine);
+		report_stats(machine);
 		break;
 	case 'l':
 		toggle_links(machine);

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "vmm/acpi.h"
-#include "vmm/built_in_guest.h"
 #include "vmm/layout.h"
 #include "vmm/sandbox.h"
+#include "vmm/vcpu_state.h"
 
 static const char default_cmdline[] = "console=ttyS0 panic=-1 8250.nr_uarts=1";
 
@@ -41,16 +41,6 @@ static void serial_transmit(void *ctx, uint8_t byte)
 	console_put(&machine->console, byte);
 }
 
-static void guest_is_ready(void *ctx)
-{
-	struct machine *machine = ctx;
-	const uint64_t one = 1;
-
-	machine->guest_ready = true;
-	if (write(machine->wake_fd, &one, sizeof(one)) < 0)
-		return;
-}
-
 /* The name and the place make the address: the same VM has the same one each time it starts. */
 static void derive_mac(const char *name, unsigned index, uint8_t mac[OPTIONS_MAC_LEN])
 {
@@ -68,28 +58,25 @@ static int open_net(struct machine *machine, unsigned index, unsigned first_gsi,
 		    struct refusal *why)
 {
 	const struct options_net *wish = &machine->options->net[index];
-	struct virtio_net_setup setup = {
-		.index = index, .pairs = wish->pairs, .mtu = wish->mtu, .first_gsi = first_gsi};
+	struct virtio_net_setup setup = {.index = index,
+					 .pairs = wish->pairs,
+					 .mtu = (uint16_t)wish->mtu,
+					 .first_gsi = first_gsi};
 	struct net_link_setup link = {.net = &machine->net[index],
 				      .lock = &machine->lock,
 				      .path = wish->socket,
 				      .server = wish->server};
 	int rc;
 
-	if (wish->has_mac)
-		memcpy(setup.mac, wish->mac, sizeof(setup.mac));
-	else
+	memcpy(setup.mac, wish->mac, sizeof(setup.mac));
+	if (memcmp(setup.mac, (uint8_t[OPTIONS_MAC_LEN]){0}, sizeof(setup.mac)) == 0)
 		derive_mac(machine->options->name, index, setup.mac);
 	rc = virtio_net_open(&machine->net[index], &machine->virtio, &setup, why);
 	machine->n_nets = index + 1;
-	if (rc == 0)
-		rc = pci_host_add(&machine->pci, &machine->net[index].vp.pci) < 0
-			     ? refuse(why, ENOSPC, "net%u: no PCI slot left", index)
-			     : 0;
+	if (rc == 0 && pci_host_add(&machine->pci, &machine->net[index].vp.pci) < 0)
+		rc = refuse(why, ENOSPC, "net%u: no PCI slot left", index);
 	/* The link's open leaves it closable even when it fails. */
-	if (net_link_open(&machine->link[index], &link, why) < 0)
-		rc = -EIO;
-	return rc;
+	return net_link_open(&machine->link[index], &link, why) ?: rc;
 }
 
 static int open_devices(struct machine *machine, struct refusal *why)
@@ -112,9 +99,7 @@ static int open_devices(struct machine *machine, struct refusal *why)
 	if (!machine->net || !machine->link)
 		return refuse(why, ENOMEM, "out of memory");
 	serial_init(&machine->serial, serial_irq, serial_transmit, machine);
-	machine->power =
-		(struct power){.stop = &machine->stop, .ready = guest_is_ready, .ctx = machine};
-	if (power_init(&machine->power, &machine->io) < 0 ||
+	if (stop_add_ports(&machine->stop, &machine->io) < 0 ||
 	    pci_host_init(&machine->pci, &machine->io) < 0 ||
 	    bus_add(&machine->io, &(struct bus_range){.name = "serial",
 						      .base = PORT_COM1,
@@ -133,27 +118,27 @@ static int open_devices(struct machine *machine, struct refusal *why)
 
 static int map_file(const char *path, const char *what, struct boot_file *file, struct refusal *why)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
 	struct stat st;
 	void *bytes;
-	int error;
 
 	*file = (struct boot_file){.name = path};
 	if (fd < 0)
 		return refuse(why, errno, "%s %s: %m", what, path);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
-		close(fd);
-		return refuse(why, EINVAL, "%s %s: %s", what, path,
-			      S_ISREG(st.st_mode) ? "is an empty file" : "is not a file");
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		rc = refuse(why, EINVAL, "%s %s: is not a file", what, path);
+	} else if (st.st_size == 0) {
+		rc = refuse(why, EINVAL, "%s %s: is an empty file", what, path);
+	} else {
+		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd,
+			     0);
+		if (bytes == MAP_FAILED)
+			rc = refuse(why, errno, "%s %s: %m", what, path);
+		else
+			*file = (struct boot_file){bytes, (size_t)st.st_size, path};
 	}
-	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-	error = errno;
 	close(fd);
-	if (bytes == MAP_FAILED)
-		return refuse(why, error, "%s %s: %s", what, path, strerror(error));
-	file->bytes = bytes;
-	file->len = (size_t)st.st_size;
-	return 0;
+	return rc;
 }
 
 /* The mapping was made by map_file(), which is why it may be thrown away through a const pointer.
@@ -162,40 +147,52 @@ static void unmap_file(struct boot_file *file)
 {
 	if (file->len)
 		munmap((void *)(uintptr_t)file->bytes, file->len);
-	file->len = 0;
 }
 
 static int load_kernel(struct machine *machine, struct refusal *why)
 {
 	const struct options *options = machine->options;
-	struct boot_source source = {.cmdline = machine->cmdline};
-	size_t n;
+	struct boot_file kernel = {built_in_guest, built_in_guest_len, "(built in)"};
+	struct boot_file initrd = {.len = 0};
+	int n = snprintf(machine->cmdline, sizeof(machine->cmdline), "%s%s%s",
+			 options->kernel ? default_cmdline : "",
+			 options->kernel && *options->append ? " " : "", options->append);
 	int rc = 0;
 
-	n = (size_t)snprintf(machine->cmdline, sizeof(machine->cmdline), "%s%s%s",
-			     options->kernel ? default_cmdline : "",
-			     options->kernel && *options->append ? " " : "", options->append);
-	if (n >= sizeof(machine->cmdline))
+	if ((size_t)n >= sizeof(machine->cmdline))
 		return refuse(why, E2BIG,
 			      "command line: longer than %zu characters; shorten --append",
 			      sizeof(machine->cmdline) - 1);
 	if (options->kernel)
-		rc = map_file(options->kernel, "kernel", &source.kernel, why);
+		rc = map_file(options->kernel, "kernel", &kernel, why);
 	if (rc == 0 && options->initrd)
-		rc = map_file(options->initrd, "initrd", &source.initrd, why);
-	if (rc == 0 && !options->kernel)
-		source.kernel =
-			(struct boot_file){built_in_guest, built_in_guest_len, "(built in)"};
-	if (rc == 0)
-		rc = boot_load(&machine->ram, &source, &machine->plan, why);
+		rc = map_file(options->initrd, "initrd", &initrd, why);
+	rc = rc
+		     ?: boot_load(&machine->ram,
+				  &(struct boot_source){kernel, initrd, machine->cmdline},
+				  &machine->plan, why);
 	if (options->kernel)
-		unmap_file(&source.kernel);
-	unmap_file(&source.initrd);
+		unmap_file(&kernel);
+	unmap_file(&initrd);
 	if (rc == 0 && machine->kvm.emulates && machine->plan.mode == BOOT_LONG_MODE)
 		say("this host's /dev/kvm emulates every instruction (kvm_pvm): a distribution "
 		    "kernel will not boot in useful time; the built-in guest will. Use a host with "
 		    "VMX or SVM, or QEMU");
 	return rc;
+}
+
+/* What a kernel looks for below 1 MiB. */
+static int place_tables(struct machine *machine, struct refusal *why)
+{
+	const struct options *options = machine->options;
+	uint8_t *area = guest_ram_at(&machine->ram, LAYOUT_ACPI, ACPI_AREA_LEN);
+
+	if (acpi_build(area, ACPI_AREA_LEN, LAYOUT_ACPI, options->n_cpus) < 0)
+		return refuse(why, ENOSPC, "ACPI tables do not fit");
+	if (options->dump_acpi && acpi_dump(area, options->dump_acpi) < 0)
+		return refuse(why, errno, "--dump-acpi: %s: %m", options->dump_acpi);
+	stop_place_reset_entry(&machine->ram);
+	return 0;
 }
 
 static int open_descriptors(struct machine *machine, struct refusal *why)
@@ -211,7 +208,6 @@ static int open_descriptors(struct machine *machine, struct refusal *why)
 int machine_open(struct machine *machine, const struct options *options, struct refusal *why)
 {
 	struct guest_ram_wish wish = {options->memory, options->page_size, options->prealloc};
-	int rc;
 
 	machine->options = options;
 	machine->wake_fd = machine->process_status_fd = -1;
@@ -220,27 +216,16 @@ int machine_open(struct machine *machine, const struct options *options, struct 
 	pthread_mutex_init(&machine->lock, NULL);
 	pthread_mutex_init(&machine->gate_lock, NULL);
 	pthread_cond_init(&machine->gate_opened, NULL);
-	rc = open_descriptors(machine, why);
-	if (rc == 0)
-		rc = guest_ram_open(&machine->ram, &wish, why);
-	if (rc == 0)
-		rc = kvm_open(&machine->kvm, why);
-	if (rc == 0)
-		rc = kvm_map_ram(&machine->kvm, &machine->ram, why);
-	if (rc == 0)
-		rc = load_kernel(machine, why);
-	if (rc == 0 && acpi_build(guest_ram_at(&machine->ram, LAYOUT_ACPI, ACPI_AREA_LEN),
-				  ACPI_AREA_LEN, LAYOUT_ACPI, options->n_cpus) < 0)
-		rc = refuse(why, ENOSPC, "ACPI tables do not fit");
-	if (rc == 0)
-		power_place_reset_entry(&machine->ram);
-	if (rc == 0)
-		rc = open_devices(machine, why);
-	/* Last, so that whatever was refused before finds the terminal as it was. */
-	if (rc == 0)
-		rc = console_open(&machine->console, options->dry_run ? "none" : options->console,
-				  why);
-	return rc;
+	/* The console last, so that whatever was refused before finds the terminal as it was. */
+	return open_descriptors(machine, why)
+		       ?: guest_ram_open(&machine->ram, &wish, why)
+		       ?: kvm_open(&machine->kvm, why)
+		       ?: kvm_map_ram(&machine->kvm, &machine->ram, why)
+		       ?: load_kernel(machine, why)
+		       ?: place_tables(machine, why)
+		       ?: open_devices(machine, why)
+		       ?: console_open(&machine->console,
+				       options->dry_run ? "none" : options->console, why);
 }
 
 void machine_close(struct machine *machine)
@@ -303,7 +288,7 @@ static int prepare_writer(void *ctx)
 
 int machine_arm(struct machine *machine, struct refusal *why)
 {
-	unsigned n = machine->options->n_cpus;
+	unsigned sandbox = machine->options->sandbox, n = machine->options->n_cpus;
 	int rc = 0;
 
 	machine->world = (struct vcpu_world){.kvm = &machine->kvm,
@@ -314,23 +299,20 @@ int machine_arm(struct machine *machine, struct refusal *why)
 					     .n_cpus = n,
 					     .prepare = prepare_vcpu,
 					     .ctx = machine};
-	if (sandbox_harden(machine->options->sandbox) < 0)
-		return refuse(why, EPERM,
-			      "sandbox: not possible here; --sandbox off goes on without");
 	machine->vcpu = calloc(n, sizeof(*machine->vcpu));
 	if (!machine->vcpu)
 		return refuse(why, ENOMEM, "out of memory");
-	for (unsigned i = 0; i < n && rc == 0; i++) {
-		rc = vcpu_open(&machine->vcpu[i], &machine->world, i, why);
-		machine->n_vcpus = i + 1;
-	}
-	if (rc == 0)
-		rc = vcpu_enter(&machine->vcpu[0], &machine->ram, &machine->plan, why);
+	if (sandbox_harden(sandbox) < 0)
+		return refuse(why, EPERM,
+			      "sandbox: not possible here; --sandbox off goes on without");
+	for (; machine->n_vcpus < n && rc == 0; machine->n_vcpus++)
+		rc = vcpu_open(&machine->vcpu[machine->n_vcpus], &machine->world, machine->n_vcpus,
+			       why);
+	rc = rc ?: vcpu_state_enter(machine->vcpu[0].fd, &machine->ram, &machine->plan, why);
 	for (unsigned i = 0; i < n && rc == 0; i++)
 		rc = vcpu_start(&machine->vcpu[i], why);
-	if (rc == 0)
-		rc = console_start(&machine->console, prepare_writer, machine, why);
-	if (rc == 0 && sandbox_enter(SANDBOX_CONTROL, machine->options->sandbox) < 0)
+	rc = rc ?: console_start(&machine->console, prepare_writer, machine, why);
+	if (rc == 0 && sandbox_enter(SANDBOX_CONTROL, sandbox) < 0)
 		rc = refuse(why, EPERM,
 			    "sandbox: not possible here; --sandbox off goes on without");
 	return rc;

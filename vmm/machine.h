@@ -1,18 +1,17 @@
 /* machine.h - one VM: memory, vCPUs, buses and devices, put together and taken apart.
  *
  * Threads:   opened and closed by the control thread. `lock` is held around every device access, by
- * vCPU threads and by the control thread alike; net_link is the control thread's own. Ownership:
- * keeps everything in it; borrows the options. Failure:   0 or -errno with a refusal;
- * machine_close() accepts a machine that was opened in part. */
+ *            vCPU threads and by the control thread alike; net_link is the control thread's own.
+ * Ownership: keeps everything in it; borrows the options.
+ * Failure:   0 or -errno with a refusal; machine_close() accepts a machine that was opened in part.
+ */
 #ifndef RINGWAY_VMM_MACHINE_H
 #define RINGWAY_VMM_MACHINE_H
 
-#include <stdatomic.h>
-
+#include "vmm/boot.h"
 #include "vmm/console.h"
 #include "vmm/net_link.h"
 #include "vmm/options.h"
-#include "vmm/power.h"
 #include "vmm/serial.h"
 #include "vmm/vcpu.h"
 
@@ -33,15 +32,12 @@ struct machine {
 	struct bus io, mmio;
 	struct pci_host pci;
 	struct serial serial;
-	struct power power;
 	struct events events;
 	struct console console;
 	struct virtio_world virtio;
 	unsigned n_nets;
 	struct virtio_net *net;
 	struct net_link *link;
-	atomic_bool guest_ready; /* wrote to the ready port; set by a vCPU, read by the control
-				    thread */
 
 	int wake_fd;
 	int process_status_fd; /* /proc/self/status, for the statistics */
@@ -54,6 +50,7 @@ struct machine {
 	bool gate_open; /* the vCPUs may run */
 };
 
+/* The machine was zeroed. */
 int machine_open(struct machine *machine, const struct options *options, struct refusal *why);
 void machine_close(struct machine *machine);
 

@@ -4,9 +4,7 @@
 #include <unistd.h>
 
 #include "vmm/control.h"
-#include "vmm/plan.h"
-#include "vmm/stats.h"
-#include "vmm/tty_guard.h"
+#include "vmm/report.h"
 
 static int fail(const struct refusal *why)
 {
@@ -27,7 +25,7 @@ static int run(struct machine *machine, int signal_fd)
 	machine_halt(machine);
 	console_suspend(&machine->console);
 	if (machine->options->stats)
-		stats_print(machine);
+		report_stats(machine);
 	say("%s: %s, exit code %d", machine->options->name,
 	    stop_name(stop_cause_of(&machine->stop)), stop_exit_code(&machine->stop));
 	return stop_exit_code(&machine->stop);
@@ -39,13 +37,11 @@ static int live(struct machine *machine, const struct options *options)
 	int signal_fd = control_take_signals(), code = 0;
 	struct refusal why;
 
-	tty_guard_install();
+	console_guard();
 	if (machine_open(machine, options, &why) < 0)
 		code = fail(&why);
-	else if (options->dump_acpi && plan_dump_acpi(machine, &why) < 0)
-		code = fail(&why);
 	else if (options->dry_run)
-		plan_print(machine);
+		report_plan(machine);
 	else
 		code = run(machine, signal_fd);
 	if (code == EXIT_CODE_LAUNCHER)
@@ -66,10 +62,12 @@ int main(int argc, char **argv)
 
 	if (options_parse(&options, argc, argv, &why) < 0)
 		return fail(&why);
-	if (options.help || options.version) {
-		fputs(options.help ? options_help : "ringway-vmm " RINGWAY_VERSION "\n", stdout);
+	if (options.help)
+		options_print_help(stdout);
+	else if (options.version)
+		puts("ringway-vmm " RINGWAY_VERSION);
+	if (options.help || options.version)
 		return 0;
-	}
 	/* Large, and zero until it is touched. */
 	machine = calloc(1, sizeof(*machine));
 	if (!machine)

@@ -1,10 +1,10 @@
 #include "vmm/options.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "vmm/virtio_pci.h"
 
@@ -13,78 +13,73 @@ enum {
 	BUILT_IN_MEMORY = 4 << 20,
 	MIN_MEMORY = 2 << 20,
 	MIN_KERNEL_MEMORY = 96 << 20, /* a distribution kernel and what it unpacks itself to */
-	MIN_MTU = 68,
-	MAX_MTU = 65535,
-	DEFAULT_STOP_TIMEOUT_S = 10,
+	SOCKET_PATH_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
+	HELP_COLUMN = 23,
 };
 
-enum option_id {
-	OPTION_KERNEL = 256,
-	OPTION_INITRD,
-	OPTION_APPEND,
-	OPTION_MEMORY,
-	OPTION_CPUS,
-	OPTION_NET,
-	OPTION_CONSOLE,
-	OPTION_HUGEPAGES,
-	OPTION_PREALLOC,
-	OPTION_PIN,
-	OPTION_NAME,
-	OPTION_SANDBOX,
-	OPTION_STOP_TIMEOUT,
-	OPTION_TIMEOUT,
-	OPTION_STATUS_FD,
-	OPTION_STATS,
-	OPTION_DRY_RUN,
-	OPTION_DUMP_ACPI,
-	OPTION_VERSION,
-	OPTION_HELP,
+/* An option, or a key of --net. */
+struct known {
+	const char *name;
+	const char *value; /* what --help calls it; of take_choice() the choices */
+	int (*take)(void *place, const struct known *known, char *text, struct refusal *why);
+	size_t member; /* offset of the place */
+	const char *help;
+	unsigned long min, max; /* of take_number() */
 };
 
-static const struct option long_options[] = {
-	{"kernel", required_argument, NULL, OPTION_KERNEL},
-	{"initrd", required_argument, NULL, OPTION_INITRD},
-	{"append", required_argument, NULL, OPTION_APPEND},
-	{"memory", required_argument, NULL, OPTION_MEMORY},
-	{"cpus", required_argument, NULL, OPTION_CPUS},
-	{"net", required_argument, NULL, OPTION_NET},
-	{"console", required_argument, NULL, OPTION_CONSOLE},
-	{"hugepages", required_argument, NULL, OPTION_HUGEPAGES},
-	{"prealloc", no_argument, NULL, OPTION_PREALLOC},
-	{"pin", required_argument, NULL, OPTION_PIN},
-	{"name", required_argument, NULL, OPTION_NAME},
-	{"sandbox", required_argument, NULL, OPTION_SANDBOX},
-	{"stop-timeout", required_argument, NULL, OPTION_STOP_TIMEOUT},
-	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
-	{"status-fd", required_argument, NULL, OPTION_STATUS_FD},
-	{"stats", no_argument, NULL, OPTION_STATS},
-	{"dry-run", no_argument, NULL, OPTION_DRY_RUN},
-	{"dump-acpi", required_argument, NULL, OPTION_DUMP_ACPI},
-	{"version", no_argument, NULL, OPTION_VERSION},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{NULL, 0, NULL, 0},
-};
-
-static int parse_number(const char *option, const char *text, unsigned long min, unsigned long max,
-			unsigned long *value, struct refusal *why)
+static int take_text(void *place, const struct known *known, char *text, struct refusal *why)
 {
-	char *end;
-
-	errno = 0;
-	*value = strtoul(text, &end, 10);
-	if (errno || end == text || *end || *text == '-' || *value < min || *value > max)
-		return refuse(why, EINVAL, "%s: \"%s\" is not a number from %lu to %lu", option,
-			      text, min, max);
+	(void)known, (void)why;
+	*(char **)place = text;
 	return 0;
 }
 
-static int parse_size(const char *option, const char *text, uint64_t *size, struct refusal *why)
+static int take_flag(void *place, const struct known *known, char *text, struct refusal *why)
 {
-	unsigned shift = 20; /* a bare number is MiB */
+	(void)known, (void)text, (void)why;
+	*(bool *)place = true;
+	return 0;
+}
+
+static int take_number(void *place, const struct known *known, char *text, struct refusal *why)
+{
+	unsigned long value;
 	char *end;
 
 	errno = 0;
-	*size = strtoull(text, &end, 10);
+	value = strtoul(text, &end, 10);
+	if (errno || end == text || *end || *text == '-' || value < known->min ||
+	    value > known->max)
+		return refuse(why, EINVAL, "%s: \"%s\" is not a number from %lu to %lu",
+			      known->name, text, known->min, known->max);
+	*(unsigned *)place = (unsigned)value;
+	return 0;
+}
+
+/* The position of the word in known->value. */
+static int take_choice(void *place, const struct known *known, char *text, struct refusal *why)
+{
+	size_t len = strlen(text), n;
+	unsigned i = 0;
+
+	for (const char *word = known->value; *word; word += n + (word[n] == '|'), i++) {
+		n = strcspn(word, "|");
+		if (n == len && memcmp(word, text, n) == 0) {
+			*(unsigned *)place = i;
+			return 0;
+		}
+	}
+	return refuse(why, EINVAL, "%s: \"%s\" is none of %s", known->name, text, known->value);
+}
+
+static int take_size(void *place, const struct known *known, char *text, struct refusal *why)
+{
+	unsigned shift = 20; /* a bare number is MiB */
+	uint64_t size;
+	char *end;
+
+	errno = 0;
+	size = strtoull(text, &end, 10);
 	if (*end) {
 		const char *unit = strchr("KMGT", *end & ~0x20);
 
@@ -92,32 +87,56 @@ static int parse_size(const char *option, const char *text, uint64_t *size, stru
 		if (!unit || end[1])
 			errno = EINVAL;
 	}
-	if (errno || end == text || *text == '-' || *size == 0 || *size > UINT64_MAX >> 16 >> shift)
-		return refuse(why, EINVAL, "%s: \"%s\" is not a size such as 512M or 2G", option,
-			      text);
-	*size <<= shift;
+	if (errno || end == text || *text == '-' || size == 0 || size > UINT64_MAX >> 16 >> shift)
+		return refuse(why, EINVAL, "%s: \"%s\" is not a size such as 512M or 2G",
+			      known->name, text);
+	*(uint64_t *)place = size << shift;
 	return 0;
 }
 
-static int parse_hugepages(struct options *options, const char *text, struct refusal *why)
+static int take_hugepages(void *place, const struct known *known, char *text, struct refusal *why)
 {
-	int rc = parse_size("--hugepages", text, &options->page_size, why);
+	static const uint64_t sizes[] = {2 << 20, 1 << 30};
+	unsigned choice = 0;
+	int rc = take_choice(&choice, known, text, why);
 
-	if (rc == 0 && options->page_size != 2 << 20 && options->page_size != 1 << 30)
-		rc = refuse(why, EINVAL, "--hugepages: \"%s\" is neither 2M nor 1G", text);
+	*(uint64_t *)place = sizes[choice];
 	return rc;
 }
 
-static int parse_mac(const char *text, uint8_t mac[OPTIONS_MAC_LEN], struct refusal *why)
+static int take_pins(void *place, const struct known *known, char *text, struct refusal *why)
 {
-	unsigned b[OPTIONS_MAC_LEN];
+	struct options *options = place;
+	char *part;
+	int rc = 0;
+
+	options->n_pins = 0;
+	while (rc == 0 && (part = strsep(&text, ","))) {
+		if (options->n_pins == OPTIONS_MAX_CPUS)
+			return refuse(why, EINVAL, "--pin: more than %d CPUs", OPTIONS_MAX_CPUS);
+		rc = take_number(&options->pin[options->n_pins++], known, part, why);
+	}
+	return rc;
+}
+
+static int take_socket(void *place, const struct known *known, char *text, struct refusal *why)
+{
+	if (strlen(text) > SOCKET_PATH_MAX)
+		return refuse(why, EINVAL, "--net: socket path is longer than %d bytes",
+			      SOCKET_PATH_MAX);
+	return take_text(place, known, text, why);
+}
+
+static int take_mac(void *place, const struct known *known, char *text, struct refusal *why)
+{
+	uint8_t *mac = place;
 	int used = -1;
 
-	sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &used);
+	(void)known;
+	sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2], &mac[3],
+	       &mac[4], &mac[5], &used);
 	if (used < 0 || text[used])
 		return refuse(why, EINVAL, "--net: mac \"%s\" is not like 02:00:00:00:00:01", text);
-	for (unsigned i = 0; i < OPTIONS_MAC_LEN; i++)
-		mac[i] = (uint8_t)b[i];
 	if (mac[0] & 1)
 		return refuse(why, EINVAL,
 			      "--net: mac %s is a multicast address; its first byte must be even",
@@ -125,178 +144,145 @@ static int parse_mac(const char *text, uint8_t mac[OPTIONS_MAC_LEN], struct refu
 	return 0;
 }
 
-static int parse_net_key(struct options_net *net, const char *key, const char *value,
-			 struct refusal *why)
+static const struct known *find(const struct known *table, size_t n, const char *name, size_t len)
 {
-	unsigned long number;
+	for (size_t i = 0; i < n; i++)
+		if (strlen(table[i].name) == len && memcmp(table[i].name, name, len) == 0)
+			return &table[i];
+	return NULL;
+}
+
+#define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
+#define MEMBER(member) offsetof(struct options, member)
+#define NET(member)    offsetof(struct options_net, member)
+
+static const struct known net_keys[] = {
+	{"socket", "PATH", take_socket, NET(socket), NULL, 0, 0},
+	{"mac", "MAC", take_mac, NET(mac), NULL, 0, 0},
+	{"queues", "N", take_number, NET(pairs), NULL, 1, VIRTIO_MAX_PAIRS},
+	{"mtu", "N", take_number, NET(mtu), NULL, 68, 65535},
+	{"role", "client|server", take_choice, NET(server), NULL, 0, 0},
+};
+
+static int take_net(void *place, const struct known *known, char *text, struct refusal *why)
+{
+	struct options *options = place;
+	struct options_net *net = &options->net[options->n_nets];
+	char *part;
 	int rc = 0;
 
-	if (strcmp(key, "socket") == 0) {
-		if (strlen(value) >= sizeof(net->socket))
-			return refuse(why, EINVAL, "--net: socket path is longer than %zu bytes",
-				      sizeof(net->socket) - 1);
-		strcpy(net->socket, value);
-	} else if (strcmp(key, "mac") == 0) {
-		net->has_mac = true;
-		rc = parse_mac(value, net->mac, why);
-	} else if (strcmp(key, "queues") == 0) {
-		rc = parse_number("--net: queues", value, 1, VIRTIO_MAX_PAIRS, &number, why);
-		net->pairs = (unsigned)number;
-	} else if (strcmp(key, "mtu") == 0) {
-		rc = parse_number("--net: mtu", value, MIN_MTU, MAX_MTU, &number, why);
-		net->mtu = (uint16_t)number;
-	} else if (strcmp(key, "role") == 0) {
-		net->server = strcmp(value, "server") == 0;
-		if (!net->server && strcmp(value, "client") != 0)
-			rc = refuse(why, EINVAL, "--net: role \"%s\" is neither client nor server",
-				    value);
-	} else {
-		rc = refuse(why, EINVAL,
-			    "--net: unknown key \"%s\"; known: socket, mac, queues, mtu, role",
-			    key);
+	(void)known;
+	if (options->n_nets == OPTIONS_MAX_NETS)
+		return refuse(why, EINVAL, "--net: at most %d devices", OPTIONS_MAX_NETS);
+	*net = (struct options_net){.pairs = 1};
+	while (rc == 0 && (part = strsep(&text, ","))) {
+		size_t len = strcspn(part, "=");
+		const struct known *key = find(net_keys, COUNT(net_keys), part, len);
+
+		if (!part[len])
+			return refuse(why, EINVAL, "--net: \"%s\" is not KEY=VALUE", part);
+		if (!key)
+			return refuse(why, EINVAL,
+				      "--net: unknown key \"%.*s\"; known: socket, mac, queues, "
+				      "mtu, role",
+				      (int)len, part);
+		rc = key->take((char *)net + key->member, key, part + len + 1, why);
 	}
+	if (rc == 0 && (!net->socket || !*net->socket))
+		rc = refuse(why, EINVAL, "--net: socket=PATH is missing");
+	options->n_nets++;
 	return rc;
 }
 
-static int parse_net(struct options *options, const char *text, struct refusal *why)
+static const struct known table[] = {
+	{"--kernel", "FILE", take_text, MEMBER(kernel),
+	 "bzImage (/boot/vmlinuz-*) or ELF vmlinux with a PVH note;\n"
+	 "without it, the built-in tiny guest, which pings",
+	 0, 0},
+	{"--initrd", "FILE", take_text, MEMBER(initrd), "initial RAM disk", 0, 0},
+	{"--append", "TEXT", take_text, MEMBER(append), "appended to the kernel's command line", 0,
+	 0},
+	{"--memory", "SIZE", take_size, MEMBER(memory),
+	 "such as 512M or 2G (default: 512M, built-in guest 4M)", 0, 0},
+	{"--cpus", "N", take_number, MEMBER(n_cpus), "virtual CPUs (default: 1)", 1,
+	 OPTIONS_MAX_CPUS},
+	{"--net", "socket=PATH[,mac=MAC][,queues=N][,mtu=N][,role=client|server]", take_net, 0,
+	 "one network device with N pairs of queues; repeat for more; role is\n"
+	 "ours: client connects to PATH (default), server listens there",
+	 0, 0},
+	{"--console", "WHERE", take_text, MEMBER(console),
+	 "stdio (default), pty, pty:LINK, file:PATH or none", 0, 0},
+	{"--hugepages", "2M|1G", take_hugepages, MEMBER(page_size), "guest memory in huge pages", 0,
+	 0},
+	{"--prealloc", NULL, take_flag, MEMBER(prealloc), "touch all guest memory before the start",
+	 0, 0},
+	{"--pin", "LIST", take_pins, 0, "host CPUs for the vCPUs in turn, such as 2,3", 0, 1023},
+	{"--name", "NAME", take_text, MEMBER(name),
+	 "of the VM; MAC addresses are derived from it (default: vm)", 0, 0},
+	{"--sandbox", "off|log|kill", take_choice, MEMBER(sandbox),
+	 "seccomp filters for all threads (default: kill)", 0, 0},
+	{"--stop-timeout", "S", take_number, MEMBER(stop_timeout_s),
+	 "seconds from the power button to the end (default: 10)", 0, 3600},
+	{"--timeout", "S", take_number, MEMBER(timeout_s),
+	 "end after S seconds, whatever the guest does", 1, 1000000},
+	{"--status-fd", "N", take_number, MEMBER(status_fd),
+	 "report to this descriptor, one line each: see below", 0, 1 << 20},
+	{"--stats", NULL, take_flag, MEMBER(stats),
+	 "print exits by reason and other counts at the end", 0, 0},
+	{"--dry-run", NULL, take_flag, MEMBER(dry_run),
+	 "print memory map, PCI map, command line, features, and stop there", 0, 0},
+	{"--dump-acpi", "DIR", take_text, MEMBER(dump_acpi), "write the ACPI tables to DIR/*.aml",
+	 0, 0},
+	{"--version", NULL, take_flag, MEMBER(version), "print the version", 0, 0},
+	{"--help", NULL, take_flag, MEMBER(help), "print this", 0, 0},
+};
+
+static const char help_tail[] =
+	"\n"
+	"Two guests that ping each other through the ports of a switch:\n"
+	"  ringway-vmm --name b --net socket=b.sock --append ip=10.0.0.2 </dev/null &\n"
+	"  ringway-vmm --name a --net socket=a.sock --append \"ip=10.0.0.1 ping=10.0.0.2 "
+	"count=5\"\n"
+	"The built-in guest also knows interval_us=, timeout_ms=, size=, quiet=1, and serve=1: go\n"
+	"on answering after the last ping. It ends with 0 if all echoes came back.\n"
+	"\n"
+	"A distribution's kernel:\n"
+	"  ringway-vmm --kernel /boot/vmlinuz-6.1.0-18-amd64 --initrd initrd.img --memory 1G\n"
+	"It is given console=ttyS0 panic=-1 8250.nr_uarts=1, and then --append.\n"
+	"\n"
+	"On a terminal: Ctrl-A x quits, Ctrl-A h lists the other keys.\n"
+	"\n"
+	"Signals: SIGTERM, SIGINT and SIGHUP press the power button; a second one, or\n"
+	"--stop-timeout seconds, ends the VM.\n"
+	"\n"
+	"Status lines: \"waiting netN PATH\", \"running\", \"link netN up|down\", \"ready\" (the\n"
+	"guest wrote to port 0x6f1), and last \"exit CODE CAUSE\".\n"
+	"\n"
+	"Exit codes: 0 powered off or quit; 1 to 122 written by the guest to port 0x6f0, for\n"
+	"example by\n"
+	"  printf '\\3' | dd of=/dev/port bs=1 conv=notrunc seek=$((0x6f0))\n"
+	"123 the guest asked for a reboot; 124 stopped by signal or --timeout; 125 an error of\n"
+	"ringway-vmm; 126 triple fault; 127 an error of KVM.\n";
+
+void options_print_help(FILE *out)
 {
-	struct options_net *net = &options->net[options->n_nets];
-	char copy[512];
-	char *rest = copy, *part;
+	fputs("ringway-vmm: starts one virtual machine on KVM; its network devices are vhost-user\n"
+	      "sockets\n\n",
+	      out);
+	for (size_t i = 0; i < COUNT(table); i++) {
+		int column = fprintf(out, "  %s %s", table[i].name,
+				     table[i].value ? table[i].value : "");
 
-	if (options->n_nets == OPTIONS_MAX_NETS)
-		return refuse(why, EINVAL, "--net: at most %d devices", OPTIONS_MAX_NETS);
-	if (strlen(text) >= sizeof(copy))
-		return refuse(why, EINVAL, "--net: longer than %zu bytes", sizeof(copy) - 1);
-	strcpy(copy, text);
-	*net = (struct options_net){.pairs = 1};
-	while ((part = strsep(&rest, ","))) {
-		char *value = strchr(part, '=');
-		int rc;
+		if (column >= HELP_COLUMN)
+			column = fputc('\n', out) - '\n';
+		for (const char *line = table[i].help; *line; column = 0) {
+			int len = (int)strcspn(line, "\n");
 
-		if (!value)
-			return refuse(why, EINVAL, "--net: \"%s\" is not KEY=VALUE", part);
-		*value++ = '\0';
-		rc = parse_net_key(net, part, value, why);
-		if (rc < 0)
-			return rc;
-	}
-	if (!net->socket[0])
-		return refuse(why, EINVAL, "--net: socket=PATH is missing");
-	options->n_nets++;
-	return 0;
-}
-
-static int parse_pins(struct options *options, const char *text, struct refusal *why)
-{
-	char copy[512];
-	char *rest = copy, *part;
-
-	if (strlen(text) >= sizeof(copy))
-		return refuse(why, EINVAL, "--pin: too long");
-	strcpy(copy, text);
-	options->n_pins = 0;
-	while ((part = strsep(&rest, ","))) {
-		unsigned long cpu;
-		int rc = parse_number("--pin", part, 0, 1023, &cpu, why);
-
-		if (rc < 0)
-			return rc;
-		if (options->n_pins == OPTIONS_MAX_CPUS)
-			return refuse(why, EINVAL, "--pin: more than %d CPUs", OPTIONS_MAX_CPUS);
-		options->pin[options->n_pins++] = (unsigned)cpu;
-	}
-	return 0;
-}
-
-static int parse_sandbox(struct options *options, const char *text, struct refusal *why)
-{
-	static const char *const modes[] = {
-		[SANDBOX_OFF] = "off", [SANDBOX_LOG] = "log", [SANDBOX_KILL] = "kill"};
-
-	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (strcmp(text, modes[i]) == 0) {
-			options->sandbox = (enum sandbox_mode)i;
-			return 0;
+			fprintf(out, "%*s%.*s\n", HELP_COLUMN - column, "", len, line);
+			line += len + (line[len] == '\n');
 		}
 	}
-	return refuse(why, EINVAL, "--sandbox: \"%s\" is none of off, log, kill", text);
-}
-
-static int parse_numeric(struct options *options, int id, const char *text, struct refusal *why)
-{
-	unsigned long value = 0;
-	int rc;
-
-	switch (id) {
-	case OPTION_CPUS:
-		rc = parse_number("--cpus", text, 1, OPTIONS_MAX_CPUS, &value, why);
-		options->n_cpus = (unsigned)value;
-		return rc;
-	case OPTION_STOP_TIMEOUT:
-		rc = parse_number("--stop-timeout", text, 0, 3600, &value, why);
-		options->stop_timeout_s = (unsigned)value;
-		return rc;
-	case OPTION_TIMEOUT:
-		rc = parse_number("--timeout", text, 1, 1000000, &value, why);
-		options->timeout_s = (unsigned)value;
-		return rc;
-	default:
-		rc = parse_number("--status-fd", text, 0, 1 << 20, &value, why);
-		options->status_fd = (int)value;
-		return rc;
-	}
-}
-
-static int take_option(struct options *options, int id, const char *text, struct refusal *why)
-{
-	switch (id) {
-	case OPTION_KERNEL:
-		options->kernel = text;
-		return 0;
-	case OPTION_INITRD:
-		options->initrd = text;
-		return 0;
-	case OPTION_APPEND:
-		options->append = text;
-		return 0;
-	case OPTION_CONSOLE:
-		options->console = text;
-		return 0;
-	case OPTION_NAME:
-		options->name = text;
-		return 0;
-	case OPTION_DUMP_ACPI:
-		options->dump_acpi = text;
-		return 0;
-	case OPTION_MEMORY:
-		return parse_size("--memory", text, &options->memory, why);
-	case OPTION_HUGEPAGES:
-		return parse_hugepages(options, text, why);
-	case OPTION_NET:
-		return parse_net(options, text, why);
-	case OPTION_PIN:
-		return parse_pins(options, text, why);
-	case OPTION_SANDBOX:
-		return parse_sandbox(options, text, why);
-	case OPTION_PREALLOC:
-		options->prealloc = true;
-		return 0;
-	case OPTION_STATS:
-		options->stats = true;
-		return 0;
-	case OPTION_DRY_RUN:
-		options->dry_run = true;
-		return 0;
-	case OPTION_VERSION:
-		options->version = true;
-		return 0;
-	case OPTION_HELP:
-		options->help = true;
-		return 0;
-	default:
-		return parse_numeric(options, id, text, why);
-	}
+	fputs(help_tail, out);
 }
 
 /* What only makes sense together. */
@@ -325,30 +311,31 @@ static int check_whole(struct options *options, struct refusal *why)
 
 int options_parse(struct options *options, int argc, char **argv, struct refusal *why)
 {
-	int id, rc = 0;
+	static char name[] = "vm", none[] = "", stdio[] = "stdio";
+	int rc = 0;
 
-	*options = (struct options){.name = "vm",
-				    .append = "",
-				    .console = "stdio",
+	*options = (struct options){.name = name,
+				    .append = none,
+				    .console = stdio,
 				    .page_size = 4096,
 				    .n_cpus = 1,
 				    .sandbox = SANDBOX_KILL,
-				    .stop_timeout_s = DEFAULT_STOP_TIMEOUT_S,
+				    .stop_timeout_s = 10,
 				    .status_fd = -1};
-	optind = 0; /* 0: GNU getopt forgets an earlier call */
-	opterr = 0;
-	while (rc == 0 && (id = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-		if (id == ':')
-			return refuse(why, EINVAL, "%s needs a value; see --help",
-				      argv[optind - 1]);
-		if (id == '?')
-			return refuse(why, EINVAL, "unknown option %s; see --help",
-				      argv[optind - 1]);
-		rc = take_option(options, id, optarg, why);
+	for (int i = 1; i < argc && rc == 0; i++) {
+		size_t len = strcspn(argv[i], "=");
+		const struct known *known = find(table, COUNT(table), argv[i], len);
+		char *text = argv[i][len] ? argv[i] + len + 1 : NULL; /* --name=value */
+
+		if (!known)
+			return refuse(why, EINVAL, "%s \"%s\"; see --help",
+				      *argv[i] == '-' ? "unknown option" : "unexpected argument",
+				      argv[i]);
+		if (known->value && !text && !(text = argv[++i]))
+			return refuse(why, EINVAL, "%s needs a value; see --help", known->name);
+		if (!known->value && text)
+			return refuse(why, EINVAL, "%s takes no value; see --help", known->name);
+		rc = known->take((char *)options + known->member, known, text, why);
 	}
-	if (rc == 0 && optind < argc)
-		rc = refuse(why, EINVAL, "unexpected argument \"%s\"; see --help", argv[optind]);
-	if (rc == 0 && !options->help && !options->version)
-		rc = check_whole(options, why);
-	return rc;
+	return rc == 0 && !options->help && !options->version ? check_whole(options, why) : rc;
 }

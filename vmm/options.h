@@ -8,13 +8,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "vmm/refusal.h"
 
 enum {
 	OPTIONS_MAX_NETS = 16,
 	OPTIONS_MAX_CPUS = 64,
-	OPTIONS_PATH_LEN = 108, /* of a Unix socket */
 	OPTIONS_MAC_LEN = 6,
 };
 
@@ -25,22 +25,21 @@ enum sandbox_mode {
 };
 
 struct options_net {
-	char socket[OPTIONS_PATH_LEN];
-	uint8_t mac[OPTIONS_MAC_LEN];
-	bool has_mac;
+	char *socket;
+	uint8_t mac[OPTIONS_MAC_LEN]; /* all zero: derived from the name of the VM */
 	unsigned pairs;
-	uint16_t mtu;
-	bool server;
+	unsigned mtu;	 /* 0: none */
+	unsigned server; /* 1: the back-end connects to us */
 };
 
 struct options {
 	bool help, version, dry_run, stats, prealloc;
-	const char *name;
-	const char *kernel; /* NULL: the built-in guest */
-	const char *initrd;
-	const char *append;
-	const char *console;
-	const char *dump_acpi; /* a directory */
+	char *name;
+	char *kernel; /* NULL: the built-in guest */
+	char *initrd;
+	char *append;
+	char *console;
+	char *dump_acpi; /* a directory */
 	uint64_t memory;
 	uint64_t page_size;
 	unsigned n_cpus;
@@ -48,14 +47,15 @@ struct options {
 	unsigned pin[OPTIONS_MAX_CPUS]; /* host CPU of vCPU i */
 	unsigned n_nets;
 	struct options_net net[OPTIONS_MAX_NETS];
-	enum sandbox_mode sandbox;
+	unsigned sandbox; /* enum sandbox_mode */
 	unsigned stop_timeout_s;
 	unsigned timeout_s; /* 0: none */
 	int status_fd;	    /* -1: none */
 };
 
+/* Takes lists in argv apart in place. */
 int options_parse(struct options *options, int argc, char **argv, struct refusal *why);
 
-extern const char options_help[];
+void options_print_help(FILE *out);
 
 #endif

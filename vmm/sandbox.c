@@ -33,19 +33,17 @@ static const unsigned long vcpu_ioctls[] = {
 	KVM_IRQ_LINE, KVM_GET_REGS,	   KVM_GET_SREGS, TCGETS,
 };
 
-static const unsigned long control_ioctls[] = {
-	KVM_SET_GSI_ROUTING,
-	KVM_IRQFD,
-	KVM_IOEVENTFD,
-	KVM_SIGNAL_MSI,
-	KVM_IRQ_LINE,
-	TCGETS,
-	TCSETS,
-	TCSETSW,
-	TCSETSF,
-	TIOCGPGRP,
-	KVM_GET_REGS,
-};
+static const unsigned long control_ioctls[] = {KVM_SET_GSI_ROUTING,
+					       KVM_IRQFD,
+					       KVM_IOEVENTFD,
+					       KVM_SIGNAL_MSI,
+					       KVM_IRQ_LINE,
+					       TCGETS,
+					       TCSETS,
+					       TCSETSW,
+					       TCSETSF,
+					       TIOCGPGRP,
+					       KVM_GET_REGS};
 
 /* For the console's own error lines. */
 static const unsigned long writer_ioctls[] = {TCGETS};
@@ -71,30 +69,30 @@ static int allow_ioctls(scmp_filter_ctx ctx, const unsigned long *requests, size
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The heap may grow, but nothing new becomes executable. */
+static int allow_memory(scmp_filter_ctx ctx, int call)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
+				SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+}
+
 static int add_rules(scmp_filter_ctx ctx, enum sandbox_thread thread)
 {
-	int rc = allow_calls(ctx, any_thread, COUNT(any_thread));
+	int rc = allow_calls(ctx, any_thread, COUNT(any_thread))
+			 ?: allow_memory(ctx, SCMP_SYS(mmap))
+			 ?: allow_memory(ctx, SCMP_SYS(mprotect));
 
-	/* The heap may grow, but nothing new becomes executable. */
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (rc == 0 && thread == SANDBOX_VCPU)
-		rc = allow_ioctls(ctx, vcpu_ioctls, COUNT(vcpu_ioctls));
-	if (rc == 0 && thread == SANDBOX_WRITER)
-		rc = allow_ioctls(ctx, writer_ioctls, COUNT(writer_ioctls));
-	if (rc != 0 || thread != SANDBOX_CONTROL)
-		return rc;
-	rc = allow_calls(ctx, control_thread, COUNT(control_thread));
-	if (rc == 0)
-		rc = allow_ioctls(ctx, control_ioctls, COUNT(control_ioctls));
-	if (rc == 0)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				      SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
-	return rc;
+	switch (thread) {
+	case SANDBOX_VCPU:
+		return rc ?: allow_ioctls(ctx, vcpu_ioctls, COUNT(vcpu_ioctls));
+	case SANDBOX_WRITER:
+		return rc ?: allow_ioctls(ctx, writer_ioctls, COUNT(writer_ioctls));
+	default:
+		return rc ?: allow_calls(ctx, control_thread, COUNT(control_thread))
+				     ?: allow_ioctls(ctx, control_ioctls, COUNT(control_ioctls))
+				     ?: seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+							 SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+	}
 }
 
 int sandbox_harden(enum sandbox_mode mode)

@@ -1,36 +1,50 @@
 #include "vmm/stop.h"
 
 #include <assert.h>
-#include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
-static const char *const names[] = {
-	[STOP_NONE] = "running",    [STOP_POWER_OFF] = "power-off",
-	[STOP_REBOOT] = "reboot",   [STOP_EXIT_PORT] = "exit-port",
-	[STOP_USER] = "quit",	    [STOP_SIGNAL] = "stopped",
-	[STOP_TIMEOUT] = "timeout", [STOP_TRIPLE_FAULT] = "triple-fault",
-	[STOP_KVM] = "kvm-error",   [STOP_LAUNCHER] = "launcher-error",
+#include "vmm/layout.h"
+
+static const struct {
+	const char *name;
+	int exit_code; /* of the exit port: what the guest said */
+} causes[] = {
+	[STOP_NONE] = {"running", 0},
+	[STOP_POWER_OFF] = {"power-off", 0},
+	[STOP_REBOOT] = {"reboot", EXIT_CODE_REBOOT},
+	[STOP_EXIT_PORT] = {"exit-port", 0},
+	[STOP_USER] = {"quit", 0},
+	[STOP_SIGNAL] = {"stopped", EXIT_CODE_TIMEOUT},
+	[STOP_TIMEOUT] = {"timeout", EXIT_CODE_TIMEOUT},
+	[STOP_TRIPLE_FAULT] = {"triple-fault", EXIT_CODE_TRIPLE_FAULT},
+	[STOP_KVM] = {"kvm-error", EXIT_CODE_KVM},
+	[STOP_LAUNCHER] = {"launcher-error", EXIT_CODE_LAUNCHER},
 };
-static_assert(sizeof(names) / sizeof(names[0]) == STOP_N, "a name for each cause");
+static_assert(sizeof(causes) / sizeof(causes[0]) == STOP_N, "a name for each cause");
 
 void stop_init(struct stop *stop, int wake_fd)
 {
-	atomic_init(&stop->cause, STOP_NONE);
-	stop->value = -1;
-	stop->wake_fd = wake_fd;
+	*stop = (struct stop){.cause = STOP_NONE, .value = -1, .wake_fd = wake_fd};
+}
+
+static void wake(struct stop *stop)
+{
+	const uint64_t one = 1;
+
+	if (write(stop->wake_fd, &one, sizeof(one)) < 0)
+		return; /* full: it wakes all the same */
 }
 
 void stop_request(struct stop *stop, enum stop_cause cause, int value)
 {
-	const uint64_t one = 1;
 	int none = STOP_NONE;
 
 	/* Only one guest CPU at a time is inside a device, so value has one writer. */
 	if (atomic_load(&stop->cause) == STOP_NONE && cause == STOP_EXIT_PORT)
 		stop->value = value;
 	atomic_compare_exchange_strong(&stop->cause, &none, (int)cause);
-	if (write(stop->wake_fd, &one, sizeof(one)) < 0)
-		return;
+	wake(stop);
 }
 
 enum stop_cause stop_cause_of(const struct stop *stop)
@@ -40,26 +54,81 @@ enum stop_cause stop_cause_of(const struct stop *stop)
 
 int stop_exit_code(const struct stop *stop)
 {
-	switch (stop_cause_of(stop)) {
-	case STOP_EXIT_PORT:
-		return stop->value;
-	case STOP_REBOOT:
-		return EXIT_CODE_REBOOT;
-	case STOP_SIGNAL:
-	case STOP_TIMEOUT:
-		return EXIT_CODE_TIMEOUT;
-	case STOP_TRIPLE_FAULT:
-		return EXIT_CODE_TRIPLE_FAULT;
-	case STOP_KVM:
-		return EXIT_CODE_KVM;
-	case STOP_LAUNCHER:
-		return EXIT_CODE_LAUNCHER;
-	default:
-		return 0;
-	}
+	enum stop_cause cause = stop_cause_of(stop);
+
+	return cause == STOP_EXIT_PORT ? stop->value : causes[cause].exit_code;
 }
 
 const char *stop_name(enum stop_cause cause)
 {
-	return names[cause];
+	return causes[cause].name;
+}
+
+static uint64_t port_read(void *device, uint64_t offset, unsigned width)
+{
+	(void)device, (void)offset, (void)width;
+	return 0;
+}
+
+/* The ports from PORT_SLEEP_CONTROL to PORT_RESET. */
+static void power_write(void *device, uint64_t offset, unsigned width, uint64_t value)
+{
+	(void)width;
+	if (offset == 0 && value == SLEEP_VALUE_S5)
+		stop_request(device, STOP_POWER_OFF, 0);
+	else if (offset == PORT_RESET - PORT_SLEEP_CONTROL && value == RESET_VALUE)
+		stop_request(device, STOP_REBOOT, 0);
+}
+
+/* There is no keyboard controller, but kernels with `reboot=k` end by pulsing its reset line. */
+static void i8042_write(void *device, uint64_t offset, unsigned width, uint64_t value)
+{
+	(void)offset, (void)width;
+	if (value == I8042_RESET)
+		stop_request(device, STOP_REBOOT, 0);
+}
+
+static void exit_write(void *device, uint64_t offset, unsigned width, uint64_t value)
+{
+	struct stop *stop = device;
+
+	(void)width;
+	if (offset == 0) {
+		stop_request(stop, STOP_EXIT_PORT, (int)(value & 0xff));
+		return;
+	}
+	stop->ready = true;
+	wake(stop);
+}
+
+int stop_add_ports(struct stop *stop, struct bus *io)
+{
+	static const struct bus_ops power = {port_read, power_write};
+	static const struct bus_ops i8042 = {port_read, i8042_write};
+	static const struct bus_ops exit = {port_read, exit_write};
+	struct bus_range ranges[] = {
+		{.name = "power", .base = PORT_SLEEP_CONTROL, .len = 5, .ops = &power},
+		{.name = "i8042", .base = PORT_I8042, .len = 1, .ops = &i8042},
+		{.name = "exit", .base = PORT_EXIT, .len = 2, .ops = &exit},
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]) && rc >= 0; i++) {
+		ranges[i].enabled = true;
+		ranges[i].device = stop;
+		rc = bus_add(io, &ranges[i]);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+void stop_place_reset_entry(const struct guest_ram *ram)
+{
+	/* mov $PORT_RESET, %dx; mov $RESET_VALUE, %al; out %al, %dx; 1: hlt; jmp 1b */
+	static const uint8_t code[] = {
+		0xba, PORT_RESET & 0xff, PORT_RESET >> 8, 0xb0, RESET_VALUE, 0xee, 0xf4, 0xeb,
+		0xfd};
+	void *place = guest_ram_at(ram, LAYOUT_BIOS_ENTRY, sizeof(code));
+
+	if (place)
+		memcpy(place, code, sizeof(code));
 }

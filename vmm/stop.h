@@ -1,12 +1,16 @@
-/* stop.h - why a VM ended, and with which exit code.
+/* stop.h - why a VM ends, with which exit code, and the ports by which its guest says so.
  *
- * Threads:   stop_request() from any thread; the first one counts.
+ * Threads:   stop_request() from any thread; the first one counts. The ports: the caller holds the
+ *            machine's lock.
  * Ownership: borrows the eventfd that wakes the control thread.
  * Failure:   none. */
 #ifndef RINGWAY_VMM_STOP_H
 #define RINGWAY_VMM_STOP_H
 
 #include <stdatomic.h>
+
+#include "vmm/bus.h"
+#include "vmm/guest_ram.h"
 
 enum stop_cause {
 	STOP_NONE,
@@ -31,16 +35,26 @@ enum {
 };
 
 struct stop {
-	atomic_int cause; /* enum stop_cause */
-	int value;	  /* of the exit port; written before cause (release) */
-	int wake_fd;
+	atomic_int cause;  /* enum stop_cause */
+	int value;	   /* of the exit port; written before cause (release) */
+	int wake_fd;	   /* written at every change */
+	atomic_bool ready; /* the guest wrote to the ready port */
 };
 
 void stop_init(struct stop *stop, int wake_fd);
 void stop_request(struct stop *stop, enum stop_cause cause, int value);
 enum stop_cause stop_cause_of(const struct stop *stop);
 int stop_exit_code(const struct stop *stop);
-/* "powered off", "triple fault", ... */
+/* "power-off", "triple-fault", ... */
 const char *stop_name(enum stop_cause cause);
+
+/* Puts the ports of layout.h by which a guest powers off, reboots, names its exit code or says that
+ * it is ready on the bus. 0 or -ENOSPC. */
+int stop_add_ports(struct stop *stop, struct bus *io);
+
+/* There is no firmware, but a kernel that reboots in real mode jumps to its entry at ffff:0000
+ * (Linux with EFI support does so on hardware-reduced ACPI). Three instructions there write the
+ * reset register. */
+void stop_place_reset_entry(const struct guest_ram *ram);
 
 #endif

@@ -30,7 +30,7 @@ static const char *const reason_names[VCPU_N_REASONS] = {
 
 const char *vcpu_reason_name(unsigned reason)
 {
-	return reason < VCPU_N_REASONS ? reason_names[reason] : NULL;
+	return reason < VCPU_N_REASONS && reason_names[reason] ? reason_names[reason] : "other";
 }
 
 int vcpu_open(struct vcpu *vcpu, const struct vcpu_world *world, unsigned id, struct refusal *why)
@@ -38,9 +38,9 @@ int vcpu_open(struct vcpu *vcpu, const struct vcpu_world *world, unsigned id, st
 	void *run;
 
 	*vcpu = (struct vcpu){.world = world, .id = id, .fd = -1, .stats_fd = -1};
-	vcpu->fd = ioctl(world->kvm->vm_fd, KVM_CREATE_VCPU, id);
+	vcpu->fd = KVM_CALL(world->kvm->vm_fd, KVM_CREATE_VCPU, (void *)(uintptr_t)id, why);
 	if (vcpu->fd < 0)
-		return refuse(why, errno, "vcpu%u: KVM_CREATE_VCPU: %m", id);
+		return vcpu->fd;
 	run = mmap(NULL, (size_t)world->kvm->run_len, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd,
 		   0);
 	if (run == MAP_FAILED)
@@ -49,12 +49,6 @@ int vcpu_open(struct vcpu *vcpu, const struct vcpu_world *world, unsigned id, st
 	if (world->kvm->has_stats)
 		vcpu->stats_fd = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
 	return vcpu_state_init(vcpu->fd, world->kvm, id, world->n_cpus, why);
-}
-
-int vcpu_enter(struct vcpu *vcpu, const struct guest_ram *ram, const struct boot_plan *plan,
-	       struct refusal *why)
-{
-	return vcpu_state_enter(vcpu->fd, ram, plan, why);
 }
 
 static void handle_io(struct vcpu *vcpu, struct kvm_run *run)

@@ -1,9 +1,10 @@
-/* vcpu.h - one virtual CPU: its first state, its thread, and what it does at each exit.
+/* vcpu.h - one virtual CPU: its thread, and what it does at each exit.
  *
  * Threads:   vcpu_open() and vcpu_close() by the control thread; the vCPU's own thread runs it.
- * Counters are written by the vCPU's thread and read by others when it rests, or loosely for
- * display. Ownership: keeps its descriptors and the shared page; borrows the world. Failure:   0 or
- * -errno with a refusal; at run time a stop cause and a line on standard error. */
+ *            Counters are written by the vCPU's thread and read by others when it rests, or loosely
+ *            for display.
+ * Ownership: keeps its descriptors and the shared page; borrows the world.
+ * Failure:   0 or -errno with a refusal; at run time a stop cause and a line on standard error. */
 #ifndef RINGWAY_VMM_VCPU_H
 #define RINGWAY_VMM_VCPU_H
 
@@ -12,7 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vmm/boot.h"
 #include "vmm/bus.h"
 #include "vmm/kvm.h"
 #include "vmm/stop.h"
@@ -47,9 +47,6 @@ struct vcpu {
 };
 
 int vcpu_open(struct vcpu *vcpu, const struct vcpu_world *world, unsigned id, struct refusal *why);
-/* Puts the first vCPU at the entry of the kernel. The others wait for it to start them. */
-int vcpu_enter(struct vcpu *vcpu, const struct guest_ram *ram, const struct boot_plan *plan,
-	       struct refusal *why);
 int vcpu_start(struct vcpu *vcpu, struct refusal *why);
 /* Makes the thread look at world->stop. */
 void vcpu_kick(struct vcpu *vcpu);
@@ -59,7 +56,7 @@ void vcpu_close(struct vcpu *vcpu);
 /* Answers the exit in *run; for the run loop and the tests. */
 void vcpu_handle_exit(struct vcpu *vcpu, struct kvm_run *run);
 
-/* "io", "mmio", ...; NULL if this reason has no name. */
+/* "port", "mmio", ... */
 const char *vcpu_reason_name(unsigned reason);
 
 #endif

@@ -24,7 +24,8 @@ struct vcpu_topology {
 int vcpu_state_init(int vcpu_fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
 		    struct refusal *why);
 
-/* Segments, page tables and registers for the entry of the kernel. */
+/* Segments, page tables and registers for the entry of the kernel: of the first vCPU. The others
+ * wait for it to start them. */
 int vcpu_state_enter(int vcpu_fd, const struct guest_ram *ram, const struct boot_plan *plan,
 		     struct refusal *why);
 

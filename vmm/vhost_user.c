@@ -1,5 +1,4 @@
 #include "vmm/vhost_user_message.h"
-#include "vmm/vhost_user_vring.h"
 
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -32,19 +31,11 @@ static int fail_missing(struct vhost_user *vu, const char *action, uint64_t bits
 			       names);
 }
 
-static int shake_protocol_features(struct vhost_user *vu)
+static int ask_queue_num(struct vhost_user *vu)
 {
-	uint64_t offered, agreed, n;
+	uint64_t n;
 	int ret;
 
-	ret = vhost_user_ask_u64(vu, VHOST_USER_GET_PROTOCOL_FEATURES, &offered);
-	if (ret < 0)
-		return ret;
-	agreed = offered & known_protocol_features;
-	ret = vhost_user_tell_u64(vu, VHOST_USER_SET_PROTOCOL_FEATURES, agreed);
-	if (ret < 0)
-		return ret;
-	vu->protocol_features = agreed;
 	if (!vhost_user_speaks(vu, VHOST_USER_PROTOCOL_MQ))
 		return 0;
 	ret = vhost_user_ask_u64(vu, VHOST_USER_GET_QUEUE_NUM, &n);
@@ -58,6 +49,22 @@ static int shake_protocol_features(struct vhost_user *vu)
 	return 0;
 }
 
+static int shake_protocol_features(struct vhost_user *vu)
+{
+	uint64_t offered = 0, agreed;
+	int ret;
+
+	if (!vu->has_protocol_features)
+		return 0;
+	ret = vhost_user_ask_u64(vu, VHOST_USER_GET_PROTOCOL_FEATURES, &offered);
+	agreed = offered & known_protocol_features;
+	ret = ret ?: vhost_user_tell_u64(vu, VHOST_USER_SET_PROTOCOL_FEATURES, agreed);
+	if (ret < 0)
+		return ret;
+	vu->protocol_features = agreed;
+	return ask_queue_num(vu);
+}
+
 int vhost_user_handshake(struct vhost_user *vu, uint16_t mtu)
 {
 	const struct vhost_user_exchange own = {.request = VHOST_USER_SET_OWNER};
@@ -68,28 +75,20 @@ int vhost_user_handshake(struct vhost_user *vu, uint16_t mtu)
 		return vhost_user_fail(vu, -EINVAL, "handshake: not freshly connected");
 	vu->protocol_features = 0;
 	vu->max_queues = 2;
-	ret = vhost_user_exchange(vu, &own);
-	if (ret < 0)
-		return ret;
-	ret = vhost_user_ask_u64(vu, VHOST_USER_GET_FEATURES, &features);
+	ret = vhost_user_exchange(vu, &own)
+		      ?: vhost_user_ask_u64(vu, VHOST_USER_GET_FEATURES, &features);
 	if (ret < 0)
 		return ret;
 	if (!(features >> VIRTIO_F_VERSION_1 & 1))
 		return fail_missing(vu, "handshake", 1ull << VIRTIO_F_VERSION_1);
 	vu->features = features & ~hidden_features;
 	vu->has_protocol_features = features >> VHOST_USER_F_PROTOCOL_FEATURES & 1;
-	if (vu->has_protocol_features) {
-		ret = shake_protocol_features(vu);
-		if (ret < 0)
-			return ret;
-	}
-	if (mtu && vhost_user_speaks(vu, VHOST_USER_PROTOCOL_MTU)) {
+	ret = shake_protocol_features(vu);
+	if (ret == 0 && mtu && vhost_user_speaks(vu, VHOST_USER_PROTOCOL_MTU))
 		ret = vhost_user_tell_u64(vu, VHOST_USER_NET_SET_MTU, mtu);
-		if (ret < 0)
-			return ret;
-	}
-	vu->state = VHOST_USER_READY;
-	return 0;
+	if (ret == 0)
+		vu->state = VHOST_USER_READY;
+	return ret;
 }
 
 /* What is missing for the device, in words; 0 or -ENOTSUP, the connection stands. */
@@ -135,7 +134,6 @@ int vhost_user_can_carry(struct vhost_user *vu, const struct vhost_user_device *
 
 static int check_device(struct vhost_user *vu, const struct vhost_user_device *dev)
 {
-	unsigned i;
 
 	if (vu->state != VHOST_USER_READY)
 		return vhost_user_fail(vu, -EINVAL, "start: no handshake yet, or started already");
@@ -146,7 +144,7 @@ static int check_device(struct vhost_user *vu, const struct vhost_user_device *d
 		return vhost_user_fail(vu, -EINVAL,
 				       "start: %u queues; a network device has 2 to %d, in pairs",
 				       dev->n_queues, VHOST_USER_MAX_QUEUES);
-	for (i = 0; i < dev->n_queues; i++)
+	for (unsigned i = 0; i < dev->n_queues; i++)
 		if (!vhost_user_vring_is_sound(dev, &dev->queues[i]))
 			return vhost_user_fail(vu, -EINVAL,
 					       "start: queue %u: size %u, or a ring outside of "
@@ -180,14 +178,10 @@ static int set_features(struct vhost_user *vu, const struct vhost_user_device *d
 
 	if (vu->has_protocol_features)
 		features |= 1ull << VHOST_USER_F_PROTOCOL_FEATURES;
-	ret = set_status(vu, STATUS_DRIVER);
-	if (ret < 0)
-		return ret;
-	ret = vhost_user_tell_u64(vu, VHOST_USER_SET_FEATURES, features);
+	ret = set_status(vu, STATUS_DRIVER)
+		      ?: vhost_user_tell_u64(vu, VHOST_USER_SET_FEATURES, features)
+		      ?: set_status(vu, STATUS_FEATURES);
 	if (ret < 0 || !vhost_user_speaks(vu, VHOST_USER_PROTOCOL_STATUS))
-		return ret;
-	ret = set_status(vu, STATUS_FEATURES);
-	if (ret < 0)
 		return ret;
 	ret = vhost_user_ask_u64(vu, VHOST_USER_GET_STATUS, &status);
 	if (ret == 0 && !(status & VIRTIO_CONFIG_S_FEATURES_OK))
@@ -208,31 +202,22 @@ static int set_mem_table(struct vhost_user *vu, const struct vhost_user_device *
 		.payload_len = (uint32_t)(offsetof(struct vhost_user_mem_table, regions) +
 					  dev->n_regions * sizeof(table.regions[0])),
 		.fds = fds,
-		.n_fds = dev->n_regions,
-	};
-	unsigned i;
-	int ret;
+		.n_fds = dev->n_regions};
 
-	for (i = 0; i < dev->n_regions; i++) {
+	for (unsigned i = 0; i < dev->n_regions; i++) {
 		const struct vhost_user_region *region = &dev->regions[i];
 
-		table.regions[i] = (struct vhost_user_wire_region){
-			.guest_addr = region->gpa,
-			.len = region->len,
-			.user_addr = region->va,
-			.mmap_offset = region->offset,
-		};
+		table.regions[i] = (struct vhost_user_wire_region){region->gpa, region->len,
+								   region->va, region->offset};
 		fds[i] = region->fd;
 	}
-	ret = vhost_user_exchange(vu, &exchange);
-	return ret < 0 ? ret : barrier(vu);
+	return vhost_user_exchange(vu, &exchange) ?: barrier(vu);
 }
 
 int vhost_user_start(struct vhost_user *vu, const struct vhost_user_device *dev)
 {
-	int ret;
+	int ret = check_device(vu, dev);
 
-	ret = check_device(vu, dev);
 	if (ret < 0)
 		return ret;
 	ret = find_missing(vu, dev);
@@ -240,15 +225,9 @@ int vhost_user_start(struct vhost_user *vu, const struct vhost_user_device *dev)
 		vhost_user_close(vu);
 		return ret;
 	}
-	ret = set_features(vu, dev);
-	if (ret == 0)
-		ret = set_mem_table(vu, dev);
-	if (ret == 0)
-		ret = vhost_user_vrings_set(vu, dev);
-	if (ret == 0)
-		ret = set_status(vu, STATUS_DRIVER_OK);
-	if (ret == 0)
-		ret = barrier(vu);
+	ret = set_features(vu, dev) ?: set_mem_table(vu, dev) ?: vhost_user_vrings_set(vu, dev)
+								 ?: set_status(vu, STATUS_DRIVER_OK)
+								 ?: barrier(vu);
 	if (ret < 0)
 		return ret;
 	vu->state = VHOST_USER_RUNNING;
@@ -260,7 +239,6 @@ int vhost_user_enable_pair(struct vhost_user *vu, struct vhost_user_device *dev,
 			   bool on)
 {
 	unsigned first = 2 * pair;
-	int ret;
 
 	if (pair >= dev->n_queues / 2)
 		return vhost_user_fail(vu, -EINVAL, "enable: there is no queue pair %u", pair);
@@ -268,29 +246,25 @@ int vhost_user_enable_pair(struct vhost_user *vu, struct vhost_user_device *dev,
 	dev->queues[first + 1].enabled = on;
 	if (vu->state != VHOST_USER_RUNNING || !vu->has_protocol_features)
 		return 0;
-	ret = vhost_user_tell_state(vu, VHOST_USER_SET_VRING_ENABLE, first, on);
-	if (ret == 0)
-		ret = vhost_user_tell_state(vu, VHOST_USER_SET_VRING_ENABLE, first + 1, on);
-	return ret;
+	return vhost_user_tell_state(vu, VHOST_USER_SET_VRING_ENABLE, first, on)
+		       ?: vhost_user_tell_state(vu, VHOST_USER_SET_VRING_ENABLE, first + 1, on);
 }
 
 int vhost_user_stop(struct vhost_user *vu, struct vhost_user_device *dev)
 {
 	uint32_t bases[VHOST_USER_MAX_QUEUES];
-	unsigned i;
 	int ret = 0;
 
 	if (vu->state != VHOST_USER_RUNNING || dev->n_queues > VHOST_USER_MAX_QUEUES)
 		return vhost_user_fail(vu, -EINVAL, "stop: the device does not run");
-	for (i = 0; i < dev->n_queues && ret == 0 && vu->has_protocol_features; i++)
+	for (unsigned i = 0; i < dev->n_queues && ret == 0 && vu->has_protocol_features; i++)
 		ret = vhost_user_tell_state(vu, VHOST_USER_SET_VRING_ENABLE, i, 0);
-	for (i = 0; i < dev->n_queues && ret == 0; i++)
+	for (unsigned i = 0; i < dev->n_queues && ret == 0; i++)
 		ret = vhost_user_vring_stop(vu, i, &bases[i]);
-	if (ret == 0)
-		ret = set_status(vu, 0);
+	ret = ret ?: set_status(vu, 0);
 	if (ret < 0)
 		return ret;
-	for (i = 0; i < dev->n_queues; i++)
+	for (unsigned i = 0; i < dev->n_queues; i++)
 		dev->queues[i].base = bases[i];
 	vu->state = VHOST_USER_READY;
 	return 0;

@@ -1,5 +1,6 @@
 #include "vmm/vhost_user_message.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -12,6 +13,67 @@
 
 enum { MESSAGE_MAX_FDS = VHOST_USER_MAX_REGIONS };
 
+#define REQUEST(name) [VHOST_USER_##name] = #name
+
+static const char *const request_names[] = {
+	REQUEST(GET_FEATURES),	  REQUEST(SET_FEATURES),	  REQUEST(SET_OWNER),
+	REQUEST(SET_MEM_TABLE),	  REQUEST(SET_VRING_NUM),	  REQUEST(SET_VRING_ADDR),
+	REQUEST(SET_VRING_BASE),  REQUEST(GET_VRING_BASE),	  REQUEST(SET_VRING_KICK),
+	REQUEST(SET_VRING_CALL),  REQUEST(GET_PROTOCOL_FEATURES), REQUEST(SET_PROTOCOL_FEATURES),
+	REQUEST(GET_QUEUE_NUM),	  REQUEST(SET_VRING_ENABLE),	  REQUEST(NET_SET_MTU),
+	REQUEST(GET_INFLIGHT_FD), REQUEST(SET_INFLIGHT_FD),	  REQUEST(SET_STATUS),
+	REQUEST(GET_STATUS)};
+static_assert(sizeof(request_names) / sizeof(request_names[0]) == VHOST_USER_REQUEST_N,
+	      "every request has a name");
+
+/* Bits 0 to 63 in rows of eight; "-" has no name. */
+static const char feature_names[] =
+	"CSUM GUEST_CSUM CTRL_GUEST_OFFLOADS MTU - MAC - GUEST_TSO4 "
+	"GUEST_TSO6 GUEST_ECN GUEST_UFO HOST_TSO4 HOST_TSO6 HOST_ECN HOST_UFO MRG_RXBUF "
+	"STATUS CTRL_VQ CTRL_RX CTRL_VLAN CTRL_RX_EXTRA GUEST_ANNOUNCE MQ CTRL_MAC_ADDR "
+	"NOTIFY_ON_EMPTY - LOG_ALL ANY_LAYOUT INDIRECT_DESC EVENT_IDX PROTOCOL_FEATURES - "
+	"VERSION_1 ACCESS_PLATFORM RING_PACKED IN_ORDER ORDER_PLATFORM SR_IOV NOTIF_DATA - "
+	"RING_RESET - - - - - - - "
+	"- - - - - - GUEST_USO4 GUEST_USO6 "
+	"HOST_USO HASH_REPORT - - RSS - - SPEED_DUPLEX ";
+
+const char *vhost_user_request_name(uint32_t request)
+{
+	if (request >= VHOST_USER_REQUEST_N || !request_names[request])
+		return "unknown request";
+	return request_names[request];
+}
+
+void vhost_user_feature_names(uint64_t features, char *buf, size_t buf_len)
+{
+	const char *word = feature_names;
+	size_t used = 0;
+
+	if (buf_len)
+		buf[0] = '\0';
+	for (unsigned bit = 0; bit < 64; bit++) {
+		int len = (int)strcspn(word, " ");
+		char name[32];
+
+		if (*word == '-')
+			snprintf(name, sizeof(name), "%sbit %u", used ? ", " : "", bit);
+		else
+			snprintf(name, sizeof(name), "%s%.*s", used ? ", " : "", len, word);
+		word += len + 1;
+		if (!(features >> bit & 1))
+			continue;
+		/* Room for the dots is kept until the end, so that a cut list always says that it
+		 * is one. */
+		if (used + strlen(name) + sizeof("...") > buf_len) {
+			if (used + sizeof("...") <= buf_len)
+				strcpy(buf + used, "...");
+			return;
+		}
+		strcpy(buf + used, name);
+		used += strlen(name);
+	}
+}
+
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -19,6 +81,8 @@ static int64_t now_ms(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
+
+static const char astray[] = "the back-end does not follow the specification";
 
 int vhost_user_fail(struct vhost_user *vu, int err, const char *format, ...)
 {
@@ -168,8 +232,8 @@ static int receive_all(struct vhost_user *vu, uint32_t request, void *buf, size_
 				return vhost_user_fail(
 					vu, -EPROTO,
 					"%s: the answer brought file descriptors that nobody asked "
-					"for; the back-end does not follow the specification",
-					vhost_user_request_name(request));
+					"for; %s",
+					vhost_user_request_name(request), astray);
 			iov.iov_base = (char *)iov.iov_base + n;
 			iov.iov_len -= (size_t)n;
 		} else if (n == 0) {
@@ -191,22 +255,18 @@ static int check_header(struct vhost_user *vu, uint32_t request, uint32_t len,
 	const char *name = vhost_user_request_name(request);
 
 	if (header->request != request)
-		return vhost_user_fail(vu, -EPROTO,
-				       "%s: the answer is to request %u (%s); the back-end does "
-				       "not follow the specification",
+		return vhost_user_fail(vu, -EPROTO, "%s: the answer is to request %u (%s); %s",
 				       name, header->request,
-				       vhost_user_request_name(header->request));
+				       vhost_user_request_name(header->request), astray);
 	if ((header->flags & VHOST_USER_VERSION_MASK) != VHOST_USER_VERSION ||
 	    !(header->flags & VHOST_USER_FLAG_REPLY))
 		return vhost_user_fail(vu, -EPROTO,
-				       "%s: flags 0x%x are not those of an answer in version 1; "
-				       "the back-end does not follow the specification",
-				       name, header->flags);
+				       "%s: flags 0x%x are not those of an answer in version 1; %s",
+				       name, header->flags, astray);
 	if (header->size != len)
 		return vhost_user_fail(vu, -EPROTO,
-				       "%s: an answer of %u bytes where %u are due; the back-end "
-				       "does not follow the specification",
-				       name, header->size, len);
+				       "%s: an answer of %u bytes where %u are due; %s", name,
+				       header->size, len, astray);
 	return 0;
 }
 
@@ -217,11 +277,9 @@ static int receive_answer(struct vhost_user *vu, uint32_t request, void *answer,
 	int fd = -1, *want = answer_fd ? &fd : NULL;
 	int ret;
 
-	ret = receive_all(vu, request, &header, sizeof(header), want, deadline);
-	if (ret == 0)
-		ret = check_header(vu, request, len, &header);
-	if (ret == 0)
-		ret = receive_all(vu, request, answer, len, want, deadline);
+	ret = receive_all(vu, request, &header, sizeof(header), want, deadline)
+		      ?: check_header(vu, request, len, &header)
+		      ?: receive_all(vu, request, answer, len, want, deadline);
 	if (ret == 0 && answer_fd)
 		*answer_fd = fd;
 	else if (fd >= 0)
@@ -231,8 +289,7 @@ static int receive_answer(struct vhost_user *vu, uint32_t request, void *answer,
 
 int vhost_user_exchange(struct vhost_user *vu, const struct vhost_user_exchange *exchange)
 {
-	bool acked = !exchange->answer &&
-		     (vu->protocol_features & (1ull << VHOST_USER_PROTOCOL_REPLY_ACK));
+	bool acked = !exchange->answer && vhost_user_speaks(vu, VHOST_USER_PROTOCOL_REPLY_ACK);
 	uint32_t flags = VHOST_USER_VERSION | (acked ? VHOST_USER_FLAG_NEED_REPLY : 0u);
 	int64_t deadline = now_ms() + vu->timeout_ms;
 	uint64_t ack;
@@ -256,28 +313,26 @@ int vhost_user_exchange(struct vhost_user *vu, const struct vhost_user_exchange 
 
 int vhost_user_tell_u64(struct vhost_user *vu, enum vhost_user_request request, uint64_t value)
 {
-	const struct vhost_user_exchange exchange = {
-		.request = request, .payload = &value, .payload_len = sizeof(value)};
-
-	return vhost_user_exchange(vu, &exchange);
+	return vhost_user_exchange(vu, &(struct vhost_user_exchange){.request = request,
+								     .payload = &value,
+								     .payload_len = sizeof(value)});
 }
 
 int vhost_user_tell_state(struct vhost_user *vu, enum vhost_user_request request, uint32_t index,
 			  uint32_t num)
 {
 	const struct vhost_user_vring_state state = {index, num};
-	const struct vhost_user_exchange exchange = {
-		.request = request, .payload = &state, .payload_len = sizeof(state)};
 
-	return vhost_user_exchange(vu, &exchange);
+	return vhost_user_exchange(vu, &(struct vhost_user_exchange){.request = request,
+								     .payload = &state,
+								     .payload_len = sizeof(state)});
 }
 
 int vhost_user_ask_u64(struct vhost_user *vu, enum vhost_user_request request, uint64_t *value)
 {
-	const struct vhost_user_exchange exchange = {
-		.request = request, .answer = value, .answer_len = sizeof(*value)};
-
-	return vhost_user_exchange(vu, &exchange);
+	return vhost_user_exchange(vu, &(struct vhost_user_exchange){.request = request,
+								     .answer = value,
+								     .answer_len = sizeof(*value)});
 }
 
 bool vhost_user_speaks(const struct vhost_user *vu, enum vhost_user_protocol_feature feature)

@@ -1,4 +1,5 @@
-/* vhost_user_message.h - one request to the back-end and the answer to it.
+/* vhost_user_message.h - one request to the back-end and the answer to it; the requests about
+ * rings.
  *
  * Private to the vhost-user front-end.
  *
@@ -43,5 +44,18 @@ int vhost_user_fail(struct vhost_user *vu, int err, const char *format, ...)
 
 /* "SET_MEM_TABLE"; a number that is no known request gives "unknown request". */
 const char *vhost_user_request_name(uint32_t request);
+
+/* vhost_user_vring.c: a size that VIRTIO 1.2 (sections 2.7, 2.8) allows, and three aligned areas
+ * inside of the regions. */
+bool vhost_user_vring_is_sound(const struct vhost_user_device *dev,
+			       const struct vhost_user_queue *q);
+
+/* Sizes, inflight region, base, addresses, call, kick and enable of all queues. */
+int vhost_user_vrings_set(struct vhost_user *vu, const struct vhost_user_device *dev);
+
+void vhost_user_vrings_kick(const struct vhost_user_device *dev);
+
+/* Stops the queue; *base is where the back-end was. */
+int vhost_user_vring_stop(struct vhost_user *vu, unsigned index, uint32_t *base);
 
 #endif

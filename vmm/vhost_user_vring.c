@@ -1,5 +1,3 @@
-#include "vmm/vhost_user_vring.h"
-
 #include "vmm/vhost_user_message.h"
 
 #include <errno.h>
@@ -11,9 +9,7 @@ enum { RING_MAX_SIZE = 32768 };
 /* The ring lies in memory that the back-end will have mapped. */
 static bool is_mapped(const struct vhost_user_device *dev, uint64_t va, uint64_t len)
 {
-	unsigned i;
-
-	for (i = 0; i < dev->n_regions; i++) {
+	for (unsigned i = 0; i < dev->n_regions; i++) {
 		const struct vhost_user_region *region = &dev->regions[i];
 		uint64_t off = va - region->va; /* huge if below */
 
@@ -46,17 +42,14 @@ static int get_inflight(struct vhost_user *vu, unsigned n_queues, unsigned queue
 					       .queue_size = (uint16_t)queue_size};
 	struct vhost_user_wire_inflight got;
 	int fd = -1;
-	const struct vhost_user_exchange exchange = {
-		.request = VHOST_USER_GET_INFLIGHT_FD,
-		.payload = &ask,
-		.payload_len = sizeof(ask),
-		.answer = &got,
-		.answer_len = sizeof(got),
-		.answer_fd = &fd,
-	};
-	int ret;
+	int ret = vhost_user_exchange(
+		vu, &(struct vhost_user_exchange){.request = VHOST_USER_GET_INFLIGHT_FD,
+						  .payload = &ask,
+						  .payload_len = sizeof(ask),
+						  .answer = &got,
+						  .answer_len = sizeof(got),
+						  .answer_fd = &fd});
 
-	ret = vhost_user_exchange(vu, &exchange);
 	if (ret < 0)
 		return ret;
 	if (fd < 0 || got.mmap_size == 0) {
@@ -78,92 +71,77 @@ static int get_inflight(struct vhost_user *vu, unsigned n_queues, unsigned queue
 static int set_inflight(struct vhost_user *vu, const struct vhost_user_device *dev)
 {
 	struct vhost_user_wire_inflight told;
-	struct vhost_user_exchange exchange = {
-		.request = VHOST_USER_SET_INFLIGHT_FD,
-		.payload = &told,
-		.payload_len = sizeof(told),
-		.n_fds = 1,
-	};
-	unsigned i, queue_size = 0;
-	int ret;
+	unsigned queue_size = 0;
+	int ret = 0;
 
 	if (!vhost_user_speaks(vu, VHOST_USER_PROTOCOL_INFLIGHT_SHMFD))
 		return 0;
-	for (i = 0; i < dev->n_queues; i++)
+	for (unsigned i = 0; i < dev->n_queues; i++)
 		if (dev->queues[i].size > queue_size)
 			queue_size = dev->queues[i].size;
 	if (vu->inflight_fd < 0 || vu->inflight_queues != dev->n_queues ||
-	    vu->inflight_queue_size != queue_size) {
+	    vu->inflight_queue_size != queue_size)
 		ret = get_inflight(vu, dev->n_queues, queue_size);
-		if (ret < 0)
-			return ret;
-	}
-	told = (struct vhost_user_wire_inflight){
-		.mmap_size = vu->inflight_size,
-		.mmap_offset = vu->inflight_offset,
-		.n_queues = (uint16_t)dev->n_queues,
-		.queue_size = (uint16_t)queue_size,
-	};
-	exchange.fds = &vu->inflight_fd;
-	return vhost_user_exchange(vu, &exchange);
+	if (ret < 0)
+		return ret;
+	told = (struct vhost_user_wire_inflight){.mmap_size = vu->inflight_size,
+						 .mmap_offset = vu->inflight_offset,
+						 .n_queues = (uint16_t)dev->n_queues,
+						 .queue_size = (uint16_t)queue_size};
+	return vhost_user_exchange(
+		vu, &(struct vhost_user_exchange){.request = VHOST_USER_SET_INFLIGHT_FD,
+						  .payload = &told,
+						  .payload_len = sizeof(told),
+						  .fds = &vu->inflight_fd,
+						  .n_fds = 1});
 }
 
 static int set_vring_fd(struct vhost_user *vu, enum vhost_user_request request, unsigned index,
 			int fd)
 {
 	uint64_t value = index | (fd < 0 ? VHOST_USER_VRING_NO_FD : 0u);
-	const struct vhost_user_exchange exchange = {
-		.request = request,
-		.payload = &value,
-		.payload_len = sizeof(value),
-		.fds = &fd,
-		.n_fds = fd >= 0,
-	};
 
-	return vhost_user_exchange(vu, &exchange);
+	return vhost_user_exchange(vu, &(struct vhost_user_exchange){.request = request,
+								     .payload = &value,
+								     .payload_len = sizeof(value),
+								     .fds = &fd,
+								     .n_fds = fd >= 0});
+}
+
+static int set_vring_addr(struct vhost_user *vu, unsigned index,
+			  const struct vhost_user_queue *queue)
+{
+	const struct vhost_user_vring_addr addr = {
+		.index = index, .desc = queue->desc, .used = queue->used, .avail = queue->avail};
+
+	return vhost_user_exchange(
+		vu, &(struct vhost_user_exchange){.request = VHOST_USER_SET_VRING_ADDR,
+						  .payload = &addr,
+						  .payload_len = sizeof(addr)});
 }
 
 /* The order matters: some back-ends correct the base when they see the addresses, and the kick
  * starts the ring. */
 static int set_vring(struct vhost_user *vu, unsigned index, const struct vhost_user_queue *queue)
 {
-	const struct vhost_user_vring_addr addr = {
-		.index = index,
-		.desc = queue->desc,
-		.used = queue->used,
-		.avail = queue->avail,
-	};
-	const struct vhost_user_exchange exchange = {
-		.request = VHOST_USER_SET_VRING_ADDR,
-		.payload = &addr,
-		.payload_len = sizeof(addr),
-	};
-	int ret;
-
-	ret = vhost_user_tell_state(vu, VHOST_USER_SET_VRING_BASE, index, queue->base);
-	if (ret == 0)
-		ret = vhost_user_exchange(vu, &exchange);
-	if (ret == 0)
-		ret = set_vring_fd(vu, VHOST_USER_SET_VRING_CALL, index, queue->callfd);
-	if (ret == 0)
-		ret = set_vring_fd(vu, VHOST_USER_SET_VRING_KICK, index, queue->kickfd);
-	return ret;
+	return vhost_user_tell_state(vu, VHOST_USER_SET_VRING_BASE, index, queue->base)
+		       ?: set_vring_addr(vu, index, queue)
+		       ?: set_vring_fd(vu, VHOST_USER_SET_VRING_CALL, index, queue->callfd)
+		       ?: set_vring_fd(vu, VHOST_USER_SET_VRING_KICK, index, queue->kickfd);
 }
 
 int vhost_user_vrings_set(struct vhost_user *vu, const struct vhost_user_device *dev)
 {
-	unsigned i;
 	int ret = 0;
 
 	/* All sizes first: from them some back-ends learn how many queues there will be. */
-	for (i = 0; i < dev->n_queues && ret == 0; i++)
+	for (unsigned i = 0; i < dev->n_queues && ret == 0; i++)
 		ret = vhost_user_tell_state(vu, VHOST_USER_SET_VRING_NUM, i, dev->queues[i].size);
-	if (ret == 0)
-		ret = set_inflight(vu, dev);
-	for (i = 0; i < dev->n_queues && ret == 0; i++)
+	ret = ret ?: set_inflight(vu, dev);
+	for (unsigned i = 0; i < dev->n_queues && ret == 0; i++)
 		ret = set_vring(vu, i, &dev->queues[i]);
 	/* Without protocol features rings start enabled and there is no such request. */
-	for (i = 0; i < dev->n_queues && ret == 0 && vu->has_protocol_features; i++)
+	for (unsigned i = 0; i < dev->n_queues && ret == 0 && vu->has_protocol_features; i++)
 		ret = vhost_user_tell_state(vu, VHOST_USER_SET_VRING_ENABLE, i,
 					    dev->queues[i].enabled);
 	return ret;
@@ -172,10 +150,9 @@ int vhost_user_vrings_set(struct vhost_user *vu, const struct vhost_user_device 
 void vhost_user_vrings_kick(const struct vhost_user_device *dev)
 {
 	const uint64_t one = 1;
-	unsigned i;
 
 	/* A full counter (EAGAIN) is a kick as well. */
-	for (i = 0; i < dev->n_queues; i++)
+	for (unsigned i = 0; i < dev->n_queues; i++)
 		if (dev->queues[i].kickfd >= 0)
 			(void)!write(dev->queues[i].kickfd, &one, sizeof(one));
 }
@@ -184,23 +161,18 @@ int vhost_user_vring_stop(struct vhost_user *vu, unsigned index, uint32_t *base)
 {
 	const struct vhost_user_vring_state ask = {.index = index};
 	struct vhost_user_vring_state got = {0};
-	const struct vhost_user_exchange exchange = {
-		.request = VHOST_USER_GET_VRING_BASE,
-		.payload = &ask,
-		.payload_len = sizeof(ask),
-		.answer = &got,
-		.answer_len = sizeof(got),
-	};
-	int ret;
+	int ret = vhost_user_exchange(
+		vu, &(struct vhost_user_exchange){.request = VHOST_USER_GET_VRING_BASE,
+						  .payload = &ask,
+						  .payload_len = sizeof(ask),
+						  .answer = &got,
+						  .answer_len = sizeof(got)});
 
-	ret = vhost_user_exchange(vu, &exchange);
-	if (ret < 0)
-		return ret;
-	if (got.index != index)
+	if (ret == 0 && got.index != index)
 		return vhost_user_fail(vu, -EPROTO,
 				       "GET_VRING_BASE: asked for queue %u, got queue %u; the "
 				       "back-end does not follow the specification",
 				       index, got.index);
 	*base = got.num;
-	return 0;
+	return ret;
 }

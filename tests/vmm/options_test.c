@@ -95,11 +95,13 @@ static void every_mistake_is_named(void)
 		{"--net|socket=/s,mac=01:00:00:00:00:00", "multicast"},
 		{"--net|socket=/s,queues=17", "from 1 to 16"},
 		{"--net|socket=/s,mtu=67", "from 68"},
-		{"--net|socket=/s,role=both", "neither client nor server"},
+		{"--net|socket=/s,role=both", "none of client|server"},
 		{"--net|socket=/s|--net|socket=/s", "given twice"},
-		{"--hugepages|4M", "neither 2M nor 1G"},
+		{"--hugepages|4M", "none of 2M|1G"},
 		{"--pin|1,x", "\"x\""},
-		{"--sandbox|on", "none of off, log, kill"},
+		{"--sandbox|on", "none of off|log|kill"},
+		{"--stats=1", "takes no value"},
+		{"--cpus=0", "from 1 to 64"},
 		{"--initrd|i", "--kernel"},
 	};
 	struct options o;
