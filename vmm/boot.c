@@ -82,45 +82,38 @@ int boot_place_cmdline(const struct guest_ram *ram, const struct boot_source *so
 	return 0;
 }
 
-int boot_place_initrd(const struct guest_ram *ram, const struct boot_source *source, uint64_t floor,
-		      uint64_t ceiling, struct boot_plan *plan, struct refusal *why)
+int boot_place_initrd(const struct guest_ram *ram, const struct boot_source *source,
+		      struct boot_plan *plan, uint64_t ceiling, struct refusal *why)
 {
 	const struct boot_file *initrd = &source->initrd;
-	uint64_t start;
+	const uint64_t page_mask = LAYOUT_PAGE - 1;
+	uint64_t floor = (plan->kernel_end + page_mask) & ~page_mask;
 	void *place;
 
 	if (initrd->len == 0)
 		return 0;
 	if (ceiling > guest_ram_low_end(ram))
 		ceiling = guest_ram_low_end(ram);
-	if (floor > ceiling || initrd->len > ceiling - floor)
+	plan->initrd_start = (ceiling - initrd->len) & ~page_mask;
+	plan->initrd_len = initrd->len;
+	place = guest_ram_at(ram, plan->initrd_start, initrd->len);
+	if (initrd->len > ceiling || plan->initrd_start < floor || !place)
 		return refuse(why, ENOSPC,
 			      "initrd %s: %zu KiB do not fit above the kernel, which ends at %lu "
 			      "MiB; raise --memory",
 			      initrd->name, initrd->len >> 10, floor >> 20);
-	start = (ceiling - initrd->len) & ~(uint64_t)(LAYOUT_PAGE - 1);
-	if (start < floor)
-		start = floor;
-	place = guest_ram_at(ram, start, initrd->len);
-	if (!place)
-		return refuse(why, ENOSPC, "initrd %s: does not fit; raise --memory", initrd->name);
 	memcpy(place, initrd->bytes, initrd->len);
-	plan->initrd_start = start;
-	plan->initrd_len = initrd->len;
 	return 0;
 }
 
 unsigned boot_memory_map(const struct guest_ram *ram, struct boot_range range[BOOT_MAX_RANGES])
 {
-	unsigned n = 0;
+	const struct boot_range all[BOOT_MAX_RANGES] = {
+		{0, LAYOUT_LOW_RAM_END, BOOT_RANGE_RAM},
+		{LAYOUT_LOW_RAM_END, LAYOUT_HIGH_RAM - LAYOUT_LOW_RAM_END, BOOT_RANGE_RESERVED},
+		{LAYOUT_HIGH_RAM, guest_ram_low_end(ram) - LAYOUT_HIGH_RAM, BOOT_RANGE_RAM},
+		{ram->region[1].gpa, ram->region[1].size, BOOT_RANGE_RAM}};
 
-	range[n++] = (struct boot_range){0, LAYOUT_LOW_RAM_END, BOOT_RANGE_RAM};
-	range[n++] = (struct boot_range){LAYOUT_LOW_RAM_END, LAYOUT_HIGH_RAM - LAYOUT_LOW_RAM_END,
-					 BOOT_RANGE_RESERVED};
-	range[n++] = (struct boot_range){LAYOUT_HIGH_RAM, guest_ram_low_end(ram) - LAYOUT_HIGH_RAM,
-					 BOOT_RANGE_RAM};
-	if (ram->n_regions > 1)
-		range[n++] = (struct boot_range){ram->region[1].gpa, ram->region[1].size,
-						 BOOT_RANGE_RAM};
-	return n;
+	memcpy(range, all, sizeof(all));
+	return ram->n_regions > 1 ? 4 : 3;
 }

@@ -53,11 +53,11 @@ int boot_elf_load(const struct guest_ram *ram, const struct boot_source *source,
 		  struct boot_plan *plan, struct refusal *why);
 
 /* Used by both: the command line at LAYOUT_CMDLINE (max_len without the NUL), and the initrd as
- * high as possible in [floor, ceiling). */
+ * high as possible between the end of the kernel and ceiling. */
 int boot_place_cmdline(const struct guest_ram *ram, const struct boot_source *source,
 		       size_t max_len, struct refusal *why);
-int boot_place_initrd(const struct guest_ram *ram, const struct boot_source *source, uint64_t floor,
-		      uint64_t ceiling, struct boot_plan *plan, struct refusal *why);
+int boot_place_initrd(const struct guest_ram *ram, const struct boot_source *source,
+		      struct boot_plan *plan, uint64_t ceiling, struct refusal *why);
 
 struct boot_range {
 	uint64_t start;

@@ -93,8 +93,7 @@ static int place_payload(const struct guest_ram *ram, const struct boot_file *ke
 			kernel->name, ((unsigned long long)LAYOUT_KERNEL + need + 0xfffff) >> 20);
 	memcpy(place, kernel->bytes + setup_len, payload_len);
 	plan->kernel_start = LAYOUT_KERNEL;
-	plan->kernel_end =
-		(LAYOUT_KERNEL + (uint64_t)need + LAYOUT_PAGE - 1) & ~(uint64_t)(LAYOUT_PAGE - 1);
+	plan->kernel_end = LAYOUT_KERNEL + need;
 	return 0;
 }
 
@@ -123,24 +122,21 @@ static void fill_zero_page(const struct guest_ram *ram, struct boot_params *para
 int boot_bzimage_load(const struct guest_ram *ram, const struct boot_source *source,
 		      struct boot_plan *plan, struct refusal *why)
 {
-	struct boot_params *params =
-		guest_ram_at(ram, LAYOUT_ZERO_PAGE, sizeof(struct boot_params));
-	size_t cmdline_max;
 	struct setup_header hdr;
-	int rc = read_header(&source->kernel, &hdr, why);
+	int rc = read_header(&source->kernel, &hdr, why)
+			 ?: place_payload(ram, &source->kernel, &hdr, plan, why)
+			 ?: boot_place_initrd(ram, source, plan, (uint64_t)hdr.initrd_addr_max + 1,
+					      why)
+			 ?: boot_place_cmdline(ram, source,
+					       hdr.cmdline_size < CMDLINE_PLAUSIBLE
+						       ? hdr.cmdline_size
+						       : CMDLINE_PLAUSIBLE,
+					       why);
 
-	if (rc == 0)
-		rc = place_payload(ram, &source->kernel, &hdr, plan, why);
-	if (rc == 0)
-		rc = boot_place_initrd(ram, source, plan->kernel_end,
-				       (uint64_t)hdr.initrd_addr_max + 1, plan, why);
 	if (rc < 0)
 		return rc;
-	cmdline_max = hdr.cmdline_size < CMDLINE_PLAUSIBLE ? hdr.cmdline_size : CMDLINE_PLAUSIBLE;
-	rc = boot_place_cmdline(ram, source, cmdline_max, why);
-	if (rc < 0)
-		return rc;
-	fill_zero_page(ram, params, &hdr, plan);
+	fill_zero_page(ram, guest_ram_at(ram, LAYOUT_ZERO_PAGE, sizeof(struct boot_params)), &hdr,
+		       plan);
 	plan->mode = BOOT_LONG_MODE;
 	plan->entry = plan->kernel_start + ENTRY_64BIT;
 	plan->argument = LAYOUT_ZERO_PAGE;

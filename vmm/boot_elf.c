@@ -51,7 +51,14 @@ struct start_page {
 	struct start_range range[BOOT_MAX_RANGES];
 };
 
-/* A program header of either class. */
+/* What matters of an ELF file and of one of its program headers, of either class. */
+struct elf {
+	const struct boot_file *file;
+	bool is64;
+	uint64_t offset; /* of the program headers */
+	unsigned n, stride, machine;
+};
+
 struct segment {
 	uint32_t type;
 	uint64_t offset;
@@ -60,66 +67,55 @@ struct segment {
 	uint64_t mem_len;
 };
 
-static bool in_file(const struct boot_file *file, uint64_t offset, uint64_t len)
+/* Copies what may stand unaligned; false if it passes the end of the file. */
+static bool read_file(const struct boot_file *file, uint64_t offset, void *to, uint64_t len)
 {
-	return offset <= file->len && len <= file->len - offset;
+	if (offset > file->len || len > file->len - offset)
+		return false;
+	memcpy(to, file->bytes + offset, len);
+	return true;
 }
 
-static int segment_at(const struct boot_file *file, uint64_t offset, bool is64,
-		      struct segment *segment)
+static bool segment_at(const struct elf *elf, unsigned i, struct segment *s)
 {
-	if (is64) {
-		Elf64_Phdr ph;
+	uint64_t at = elf->offset + (uint64_t)i * elf->stride;
+	Elf64_Phdr p64;
+	Elf32_Phdr p32;
 
-		if (!in_file(file, offset, sizeof(ph)))
-			return -EINVAL;
-		memcpy(&ph, file->bytes + offset, sizeof(ph));
-		*segment = (struct segment){ph.p_type, ph.p_offset, ph.p_filesz, ph.p_paddr,
-					    ph.p_memsz};
-	} else {
-		Elf32_Phdr ph;
-
-		if (!in_file(file, offset, sizeof(ph)))
-			return -EINVAL;
-		memcpy(&ph, file->bytes + offset, sizeof(ph));
-		*segment = (struct segment){ph.p_type, ph.p_offset, ph.p_filesz, ph.p_paddr,
-					    ph.p_memsz};
-	}
-	return 0;
+	if (elf->offset > elf->file->len ||
+	    !read_file(elf->file, at, elf->is64 ? (void *)&p64 : &p32,
+		       elf->is64 ? sizeof(p64) : sizeof(p32)))
+		return false;
+	if (elf->is64)
+		*s = (struct segment){p64.p_type, p64.p_offset, p64.p_filesz, p64.p_paddr,
+				      p64.p_memsz};
+	else
+		*s = (struct segment){p32.p_type, p32.p_offset, p32.p_filesz, p32.p_paddr,
+				      p32.p_memsz};
+	return s->offset <= elf->file->len && s->file_len <= elf->file->len - s->offset;
 }
 
-/* Reads where the program headers stand. */
-static int headers_of(const struct boot_file *file, bool *is64, uint64_t *offset, unsigned *n,
-		      unsigned *stride, struct refusal *why)
+static int read_header(struct elf *elf, const struct boot_file *file, struct refusal *why)
 {
-	unsigned machine;
+	Elf64_Ehdr e64;
+	Elf32_Ehdr e32;
 
-	*is64 = file->len > EI_CLASS && file->bytes[EI_CLASS] == ELFCLASS64;
-	if (*is64 && file->len >= sizeof(Elf64_Ehdr)) {
-		Elf64_Ehdr eh;
-
-		memcpy(&eh, file->bytes, sizeof(eh));
-		*offset = eh.e_phoff;
-		*n = eh.e_phnum;
-		*stride = eh.e_phentsize;
-		machine = eh.e_machine;
-	} else if (!*is64 && file->len >= sizeof(Elf32_Ehdr)) {
-		Elf32_Ehdr eh;
-
-		memcpy(&eh, file->bytes, sizeof(eh));
-		*offset = eh.e_phoff;
-		*n = eh.e_phnum;
-		*stride = eh.e_phentsize;
-		machine = eh.e_machine;
-	} else {
+	*elf = (struct elf){.file = file,
+			    .is64 = file->len > EI_CLASS && file->bytes[EI_CLASS] == ELFCLASS64};
+	if (!read_file(file, 0, elf->is64 ? (void *)&e64 : &e32,
+		       elf->is64 ? sizeof(e64) : sizeof(e32)))
 		return refuse(why, ENOEXEC, "kernel %s: ELF header is cut short", file->name);
-	}
-	if (file->bytes[EI_DATA] != ELFDATA2LSB || (machine != EM_X86_64 && machine != EM_386))
+	elf->offset = elf->is64 ? e64.e_phoff : e32.e_phoff;
+	elf->n = elf->is64 ? e64.e_phnum : e32.e_phnum;
+	elf->stride = elf->is64 ? e64.e_phentsize : e32.e_phentsize;
+	elf->machine = elf->is64 ? e64.e_machine : e32.e_machine;
+	if (file->bytes[EI_DATA] != ELFDATA2LSB ||
+	    (elf->machine != EM_X86_64 && elf->machine != EM_386))
 		return refuse(why, ENOEXEC, "kernel %s: ELF file of machine %u; x86 is needed",
-			      file->name, machine);
-	if (*n == 0 || *n > MAX_PROGRAM_HEADERS)
+			      file->name, elf->machine);
+	if (elf->n == 0 || elf->n > MAX_PROGRAM_HEADERS)
 		return refuse(why, ENOEXEC, "kernel %s: ELF file with %u program headers",
-			      file->name, *n);
+			      file->name, elf->n);
 	return 0;
 }
 
@@ -184,17 +180,13 @@ static int load_segment(const struct guest_ram *ram, const struct boot_file *fil
 static int load_segments(const struct guest_ram *ram, const struct boot_file *file,
 			 struct boot_plan *plan, struct refusal *why)
 {
-	uint64_t offset = 0;
-	unsigned n = 0, stride = 0;
-	bool is64;
-	int rc = headers_of(file, &is64, &offset, &n, &stride, why);
+	struct elf elf;
+	int rc = read_header(&elf, file, why);
 
-	for (unsigned i = 0; i < n && rc == 0; i++) {
+	for (unsigned i = 0; rc == 0 && i < elf.n; i++) {
 		struct segment segment;
 
-		if (offset > file->len ||
-		    segment_at(file, offset + (uint64_t)i * stride, is64, &segment) < 0 ||
-		    !in_file(file, segment.offset, segment.file_len))
+		if (!segment_at(&elf, i, &segment))
 			return refuse(why, ENOEXEC,
 				      "kernel %s: ELF segment %u passes the end of the file: "
 				      "truncated file",
@@ -213,22 +205,19 @@ static void fill_start_page(const struct guest_ram *ram, struct start_page *page
 	struct boot_range range[BOOT_MAX_RANGES];
 	unsigned n = boot_memory_map(ram, range);
 
-	memset(page, 0, sizeof(*page));
-	page->info.magic = START_INFO_MAGIC;
-	page->info.version = START_INFO_VERSION;
-	page->info.cmdline = LAYOUT_CMDLINE;
-	page->info.rsdp = LAYOUT_ACPI;
-	page->info.memory_map = LAYOUT_ZERO_PAGE + offsetof(struct start_page, range);
-	page->info.n_ranges = n;
+	*page = (struct start_page){
+		.info = {.magic = START_INFO_MAGIC,
+			 .version = START_INFO_VERSION,
+			 .n_modules = plan->initrd_len != 0,
+			 .modules = LAYOUT_ZERO_PAGE + offsetof(struct start_page, initrd),
+			 .cmdline = LAYOUT_CMDLINE,
+			 .rsdp = LAYOUT_ACPI,
+			 .memory_map = LAYOUT_ZERO_PAGE + offsetof(struct start_page, range),
+			 .n_ranges = n},
+		.initrd = {.addr = plan->initrd_start, .size = plan->initrd_len}};
 	for (unsigned i = 0; i < n; i++)
 		page->range[i] =
 			(struct start_range){range[i].start, range[i].len, range[i].type, 0};
-	if (plan->initrd_len == 0)
-		return;
-	page->info.n_modules = 1;
-	page->info.modules = LAYOUT_ZERO_PAGE + offsetof(struct start_page, initrd);
-	page->initrd.addr = plan->initrd_start;
-	page->initrd.size = plan->initrd_len;
 }
 
 int boot_elf_load(const struct guest_ram *ram, const struct boot_source *source,
@@ -247,11 +236,8 @@ int boot_elf_load(const struct guest_ram *ram, const struct boot_source *source,
 	if (plan->entry < plan->kernel_start || plan->entry >= plan->kernel_end)
 		return refuse(why, ENOEXEC, "kernel %s: PVH entry 0x%lx lies in no segment",
 			      file->name, plan->entry);
-	rc = boot_place_initrd(ram, source,
-			       (plan->kernel_end + LAYOUT_PAGE - 1) & ~(uint64_t)(LAYOUT_PAGE - 1),
-			       LAYOUT_RAM_HOLE, plan, why);
-	if (rc == 0)
-		rc = boot_place_cmdline(ram, source, CMDLINE_MAX, why);
+	rc = boot_place_initrd(ram, source, plan, LAYOUT_RAM_HOLE, why)
+		     ?: boot_place_cmdline(ram, source, CMDLINE_MAX, why);
 	if (rc < 0)
 		return rc;
 	fill_start_page(ram, guest_ram_at(ram, LAYOUT_ZERO_PAGE, sizeof(struct start_page)), plan);

@@ -91,28 +91,16 @@ static void lost(struct net_link *link, int64_t now_ms)
 static bool accept_features(struct net_link *link)
 {
 	struct virtio_net *net = link->net;
-	struct vhost_user *vu = &link->vu;
-	uint64_t needed, missing;
-	char names[VHOST_USER_ERROR_LEN];
-	bool fresh;
+	struct vhost_user_device wanted;
 
 	pthread_mutex_lock(link->lock);
-	fresh = !link->known || (net->vp.status == 0 && !net->vp.started);
-	if (fresh)
-		virtio_net_offer(net, vu->features, vu->max_queues);
-	needed = net->vp.started ? net->vp.acked : net->vp.offered;
-	missing = needed & ~vu->features & ~VHOST_USER_LOCAL_FEATURES;
+	if (!link->known || (net->vp.status == 0 && !net->vp.started))
+		virtio_net_offer(net, link->vu.features, link->vu.max_queues);
+	wanted = (struct vhost_user_device){.features = net->vp.started ? net->vp.acked
+									: net->vp.offered,
+					    .n_queues = 2 * net->max_pairs};
 	pthread_mutex_unlock(link->lock);
-	if (missing) {
-		vhost_user_feature_names(missing, names, sizeof(names));
-		say_once(link, "this back-end lacks what the guest uses; enable it there", names);
-		return false;
-	}
-	if (!fresh && vu->max_queues < 2 * net->max_pairs) {
-		say_once(link, "this back-end has fewer queues than the guest uses", link->path);
-		return false;
-	}
-	return true;
+	return vhost_user_can_carry(&link->vu, &wanted) == 0;
 }
 
 static void connect_to(struct net_link *link, int64_t now_ms)
@@ -120,22 +108,15 @@ static void connect_to(struct net_link *link, int64_t now_ms)
 	int rc = link->listen_fd >= 0 ? vhost_user_accept(&link->vu, link->listen_fd)
 				      : vhost_user_connect(&link->vu, link->path);
 
-	if (rc == -EAGAIN) {
-		if (now_ms >= link->next_word_ms) {
-			say("%s: waiting for a back-end at %s", link->net->name, link->path);
-			link->next_word_ms = now_ms + WORD_EVERY_MS;
-		}
-		try_later(link, now_ms);
-		return;
+	if (rc == -EAGAIN && now_ms >= link->next_word_ms) {
+		say("%s: waiting for a back-end at %s", link->net->name, link->path);
+		link->next_word_ms = now_ms + WORD_EVERY_MS;
 	}
 	if (rc == 0)
 		rc = vhost_user_handshake(&link->vu, link->net->config.mtu);
-	if (rc < 0) {
-		say_once(link, link->path, link->vu.error);
-		try_later(link, now_ms);
-		return;
-	}
-	if (!accept_features(link)) {
+	if (rc < 0 || !accept_features(link)) {
+		if (rc != -EAGAIN)
+			say_once(link, link->path, link->vu.error);
 		vhost_user_close(&link->vu);
 		try_later(link, now_ms);
 		return;
@@ -175,18 +156,22 @@ static void describe_queues(struct net_link *link)
 	}
 }
 
+/* What went wrong, once, and then as if the back-end had gone. */
+static void give_up(struct net_link *link, const char *what, int64_t now_ms)
+{
+	say_once(link, what, link->vu.error);
+	lost(link, now_ms);
+}
+
 static void start_queues(struct net_link *link, int64_t now_ms)
 {
 	bool again = link->resumed;
-	int rc;
 
 	pthread_mutex_lock(link->lock);
 	describe_queues(link);
 	pthread_mutex_unlock(link->lock);
-	rc = vhost_user_start(&link->vu, &link->device);
-	if (rc < 0) {
-		say_once(link, "cannot start", link->vu.error);
-		lost(link, now_ms);
+	if (vhost_user_start(&link->vu, &link->device) < 0) {
+		give_up(link, "cannot start", now_ms);
 		return;
 	}
 	/* An interrupt may have been lost between the used ring and the eventfd. */
@@ -197,16 +182,6 @@ static void start_queues(struct net_link *link, int64_t now_ms)
 	set_link(link, true, again);
 }
 
-static void stop_queues(struct net_link *link, int64_t now_ms)
-{
-	int rc = vhost_user_stop(&link->vu, &link->device);
-
-	if (rc < 0) {
-		say_once(link, "stop", link->vu.error);
-		lost(link, now_ms);
-	}
-}
-
 static void follow_pairs(struct net_link *link, unsigned pairs, int64_t now_ms)
 {
 	int rc = 0;
@@ -214,19 +189,16 @@ static void follow_pairs(struct net_link *link, unsigned pairs, int64_t now_ms)
 	for (unsigned i = 0; i < link->device.n_queues / 2 && rc == 0; i++)
 		if ((i < pairs) != (i < link->pairs))
 			rc = vhost_user_enable_pair(&link->vu, &link->device, i, i < pairs);
-	if (rc < 0) {
-		say_once(link, "enable queues", link->vu.error);
-		lost(link, now_ms);
-		return;
-	}
-	link->pairs = pairs;
+	if (rc < 0)
+		give_up(link, "enable queues", now_ms);
+	else
+		link->pairs = pairs;
 }
 
 static void finish_reset(struct net_link *link)
 {
 	link->resumed = false;
 	link->device.n_queues = 0;
-	vhost_user_forget(&link->vu);
 	pthread_mutex_lock(link->lock);
 	virtio_pci_reset_done(&link->net->vp);
 	pthread_mutex_unlock(link->lock);
@@ -244,8 +216,9 @@ void net_link_step(struct net_link *link, int64_t now_ms)
 	stopping = link->net->vp.stopping;
 	pairs = link->net->pairs;
 	pthread_mutex_unlock(link->lock);
-	if (link->vu.state == VHOST_USER_RUNNING && !running)
-		stop_queues(link, now_ms);
+	if (link->vu.state == VHOST_USER_RUNNING && !running &&
+	    vhost_user_stop(&link->vu, &link->device) < 0)
+		give_up(link, "stop", now_ms);
 	if (stopping)
 		finish_reset(link);
 	else if (link->vu.state == VHOST_USER_READY && running)

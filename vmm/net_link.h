@@ -2,7 +2,8 @@
  * stops, reconnects.
  *
  * Threads:   the control thread only. It takes the machine's lock to look at the device, and never
- * holds it while it talks to the back-end. Ownership: keeps its sockets; borrows device and RAM.
+ *            holds it while it talks to the back-end.
+ * Ownership: keeps its sockets; borrows device and RAM.
  * Failure:   a back-end that is absent, lost or unfit is said on standard error (once per cause)
  * and tried again with a growing pause, for ever. The guest sees its link go down and up. */
 #ifndef RINGWAY_VMM_NET_LINK_H

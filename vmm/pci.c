@@ -20,14 +20,6 @@ static void put16(uint8_t *at, uint16_t value)
 	memcpy(at, &value, sizeof(value));
 }
 
-static uint32_t get32(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
-
 void pci_function_init(struct pci_function *function, const char *name,
 		       const struct pci_identity *identity)
 {
@@ -93,7 +85,7 @@ uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigne
  * the all-ones pattern of sizing lies outside, too. */
 static void decode_bar(struct pci_function *function)
 {
-	uint64_t base = get32(function->config + PCI_BASE_ADDRESS_0) & ~0xfu;
+	uint64_t base = pci_config_read(function, PCI_BASE_ADDRESS_0, 4) & ~0xfu;
 	bool enabled = (function->config[PCI_COMMAND] & PCI_COMMAND_MEMORY) &&
 		       base >= LAYOUT_PCI_WINDOW &&
 		       base + function->bar_len <= LAYOUT_PCI_WINDOW_END;
@@ -126,16 +118,25 @@ void pci_config_write(struct pci_function *function, unsigned offset, unsigned w
 		function->written(function, offset, width);
 }
 
-/* The function and register that the latch points at, or NULL. */
-static struct pci_function *target_of(struct pci_host *host, unsigned *reg)
+/* The function that the latch and an access to the data port point at, and its register; NULL if
+ * there is none. */
+static struct pci_function *target_of(struct pci_host *host, uint64_t offset, unsigned width,
+				      unsigned *reg)
 {
 	unsigned bus = (host->address >> 16) & 0xff, slot = (host->address >> 11) & 0x1f;
 	unsigned function = (host->address >> 8) & 7;
 
-	*reg = host->address & 0xfc;
-	if (!(host->address & ADDRESS_ENABLE) || bus != 0 || function != 0)
+	*reg = (host->address & 0xfc) + (offset & 3);
+	if (!(host->address & ADDRESS_ENABLE) || bus != 0 || function != 0 || offset < 4 ||
+	    (offset & 3) + width > 4)
 		return NULL;
 	return host->slot[slot];
+}
+
+/* Kernels write single bytes to 0xcf9 to 0xcfb to find out what is there: not for the latch. */
+static bool is_latch(uint64_t offset, unsigned width)
+{
+	return offset == 0 && width == 4;
 }
 
 static uint64_t host_read(void *device, uint64_t offset, unsigned width)
@@ -144,13 +145,10 @@ static uint64_t host_read(void *device, uint64_t offset, unsigned width)
 	struct pci_function *function;
 	unsigned reg;
 
-	if (offset < 4)
-		return offset == 0 && width == 4 ? host->address : bus_ones(width);
-	offset -= 4;
-	function = target_of(host, &reg);
-	if (!function || offset + width > 4)
-		return bus_ones(width);
-	return pci_config_read(function, reg + (unsigned)offset, width);
+	if (is_latch(offset, width))
+		return host->address;
+	function = target_of(host, offset, width, &reg);
+	return function ? pci_config_read(function, reg, width) : bus_ones(width);
 }
 
 static void host_write(void *device, uint64_t offset, unsigned width, uint64_t value)
@@ -159,17 +157,13 @@ static void host_write(void *device, uint64_t offset, unsigned width, uint64_t v
 	struct pci_function *function;
 	unsigned reg;
 
-	/* Kernels write single bytes to 0xcf9 to 0xcfb to find out what is there: not for the
-	 * latch. */
-	if (offset < 4) {
-		if (offset == 0 && width == 4)
-			host->address = (uint32_t)value & (ADDRESS_ENABLE | 0x00fffffc);
+	if (is_latch(offset, width)) {
+		host->address = (uint32_t)value & (ADDRESS_ENABLE | 0x00fffffc);
 		return;
 	}
-	offset -= 4;
-	function = target_of(host, &reg);
-	if (function && offset + width <= 4)
-		pci_config_write(function, reg + (unsigned)offset, width, (uint32_t)value);
+	function = target_of(host, offset, width, &reg);
+	if (function)
+		pci_config_write(function, reg, width, (uint32_t)value);
 }
 
 static const struct bus_ops host_ops = {.read = host_read, .write = host_write};

@@ -35,12 +35,11 @@ static void update_irq(struct serial *serial)
 void serial_init(struct serial *serial, void (*set_irq)(void *ctx, bool level),
 		 void (*transmit)(void *ctx, uint8_t byte), void *ctx)
 {
-	memset(serial, 0, sizeof(*serial));
-	serial->set_irq = set_irq;
-	serial->transmit = transmit;
-	serial->ctx = ctx;
-	serial->divisor_low = 1; /* 115200 baud */
-	serial->mcr = UART_MCR_OUT2;
+	*serial = (struct serial){.set_irq = set_irq,
+				  .transmit = transmit,
+				  .ctx = ctx,
+				  .divisor = {1}, /* 115200 baud */
+				  .mcr = UART_MCR_OUT2};
 }
 
 size_t serial_receive(struct serial *serial, const uint8_t *bytes, size_t len)
@@ -101,13 +100,13 @@ static uint8_t interrupt_id(struct serial *serial)
 
 static uint8_t register_read(struct serial *serial, unsigned offset)
 {
-	bool divisor = serial->lcr & UART_LCR_DLAB;
-
+	if ((serial->lcr & UART_LCR_DLAB) && offset < 2)
+		return serial->divisor[offset];
 	switch (offset) {
 	case UART_RX:
-		return divisor ? serial->divisor_low : take_received(serial);
+		return take_received(serial);
 	case UART_IER:
-		return divisor ? serial->divisor_high : serial->ier;
+		return serial->ier;
 	case UART_IIR:
 		return interrupt_id(serial);
 	case UART_LCR:
@@ -149,30 +148,21 @@ static void transmit(struct serial *serial, uint8_t byte)
 	serial->thr_empty = true;
 }
 
-static void ier_write(struct serial *serial, uint8_t value)
-{
-	/* An empty transmitter interrupts anew each time its interrupt is switched on. */
-	if (value & ~serial->ier & UART_IER_THRI)
-		serial->thr_empty = true;
-	serial->ier = value & IER_MASK;
-}
-
 static void register_write(struct serial *serial, unsigned offset, uint8_t value)
 {
-	bool divisor = serial->lcr & UART_LCR_DLAB;
-
+	if ((serial->lcr & UART_LCR_DLAB) && offset < 2) {
+		serial->divisor[offset] = value;
+		return;
+	}
 	switch (offset) {
 	case UART_TX:
-		if (divisor)
-			serial->divisor_low = value;
-		else
-			transmit(serial, value);
+		transmit(serial, value);
 		break;
 	case UART_IER:
-		if (divisor)
-			serial->divisor_high = value;
-		else
-			ier_write(serial, value);
+		/* An empty transmitter interrupts anew each time its interrupt is switched on. */
+		if (value & ~serial->ier & UART_IER_THRI)
+			serial->thr_empty = true;
+		serial->ier = value & IER_MASK;
 		break;
 	case UART_FCR:
 		serial->fcr = value;

@@ -15,8 +15,7 @@ enum {
 /* What this front-end can do; the other bits of the protocol are of no use to a network device. */
 static const uint64_t known_protocol_features =
 	1ull << VHOST_USER_PROTOCOL_MQ | 1ull << VHOST_USER_PROTOCOL_REPLY_ACK |
-	1ull << VHOST_USER_PROTOCOL_MTU | 1ull << VHOST_USER_PROTOCOL_INFLIGHT_SHMFD |
-	1ull << VHOST_USER_PROTOCOL_STATUS;
+	1ull << VHOST_USER_PROTOCOL_MTU | 1ull << VHOST_USER_PROTOCOL_STATUS;
 
 static const uint64_t hidden_features =
 	1ull << VHOST_USER_F_LOG_ALL | 1ull << VHOST_USER_F_PROTOCOL_FEATURES;
@@ -115,21 +114,9 @@ static int find_missing(struct vhost_user *vu, const struct vhost_user_device *d
 
 int vhost_user_can_carry(struct vhost_user *vu, const struct vhost_user_device *dev)
 {
-	int ret;
-
 	if (vu->state != VHOST_USER_READY)
 		return vhost_user_fail(vu, -EINVAL, "no handshake yet");
-	ret = find_missing(vu, dev);
-	if (ret < 0)
-		return ret;
-	if ((dev->features >> VIRTIO_F_RING_PACKED & 1) &&
-	    !vhost_user_speaks(vu, VHOST_USER_PROTOCOL_INFLIGHT_SHMFD)) {
-		snprintf(vu->error, sizeof(vu->error),
-			 "the guest uses packed rings, whose position is lost without "
-			 "INFLIGHT_SHMFD, which the back-end lacks; restart the guest");
-		return -ENOTSUP;
-	}
-	return 0;
+	return find_missing(vu, dev);
 }
 
 static int check_device(struct vhost_user *vu, const struct vhost_user_device *dev)

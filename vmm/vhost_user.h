@@ -2,17 +2,20 @@
  * generator).
  *
  * Threads:   a struct vhost_user belongs to one thread at a time. Calls that talk wait for the
- * back-end, but no request and its answer take longer than timeout_ms. After connect they use only
- * sendmsg, recvmsg, poll, write, close and clock_gettime, so they run under a narrow seccomp
- * filter. Ownership: keeps its socket and the inflight region. Borrows guest memory, rings, kick
- * and call descriptors, which outlive every back-end: after a failure the same ones are given to
- * the next connection. Failure:   0 or -errno, and a sentence in `error`: which message, what went
- * wrong, what to do. -EINVAL      the arguments; nothing was sent, the connection stands -EAGAIN no
- * back-end there yet (connect, accept); try again later -ETIMEDOUT   no answer in time -ECONNRESET
- * the back-end went away -EPROTO      an answer that cannot be    -EREMOTEIO   the back-end refused
- * a request -ENOTSUP     the back-end lacks a feature; bits_missing has the virtio feature bits, if
- * it is those Except after -EINVAL and -EAGAIN the socket is closed and the state is CLOSED:
- * connect anew. */
+ *            back-end, but no request and its answer take longer than timeout_ms. After connect
+ *            they use only sendmsg, recvmsg, poll, write, close and clock_gettime, so they run
+ *            under a narrow seccomp filter.
+ * Ownership: keeps its socket. Borrows guest memory, rings, kick and call descriptors, which
+ * outlive every back-end: after a failure the same ones are given to the next connection. Failure:
+ * 0 or -errno, and a sentence in `error`: which message, what went wrong, what to do. -EINVAL the
+ * arguments: nothing was sent, the connection stands; -EAGAIN no back-end there yet (connect,
+ * accept); -ETIMEDOUT no answer in time; -ECONNRESET the back-end went away; -EPROTO an answer that
+ * cannot be; -EREMOTEIO the back-end refused a request; -ENOTSUP it lacks a feature, see
+ * bits_missing. Except after -EINVAL and -EAGAIN the socket is closed and the state is CLOSED:
+ * connect anew.
+ *
+ * INFLIGHT_SHMFD is not spoken: network back-ends finish buffers in order, so that the used index
+ * of a split ring says where a lost one stood. That of a packed ring is lost with its back-end. */
 #ifndef VMM_VHOST_USER_H
 #define VMM_VHOST_USER_H
 
@@ -87,16 +90,13 @@ struct vhost_user {
 	uint64_t bits_missing;	    /* of the last -ENOTSUP */
 	char error[VHOST_USER_ERROR_LEN];
 
-	bool has_protocol_features; /* the rest is private */
-	int inflight_fd;
-	uint64_t inflight_size, inflight_offset;
-	unsigned inflight_queues, inflight_queue_size;
+	bool has_protocol_features; /* private */
 };
 
 void vhost_user_init(struct vhost_user *vu);
-/* Closes socket and inflight region. Accepts a struct that was only initialised. */
+/* Accepts a struct that was only initialised. */
 void vhost_user_fini(struct vhost_user *vu);
-/* Ends the connection without a word. The inflight region is kept for the next one. */
+/* Ends the connection without a word. */
 void vhost_user_close(struct vhost_user *vu);
 
 /* One attempt that never waits: CLOSED -> CONNECTED. -EAGAIN also when the socket file does not
@@ -117,10 +117,9 @@ int vhost_user_accept(struct vhost_user *vu, int listen_fd);
  * features, max_queues. */
 int vhost_user_handshake(struct vhost_user *vu, uint16_t mtu);
 
-/* Whether a back-end that has just shaken hands (READY) can carry on with a device that runs
- * already: every acked feature that is not local, enough queues, and an inflight region for packed
- * rings. 0 or -ENOTSUP. This one leaves the connection open: refusing is the caller's decision, and
- * start would refuse too. */
+/* Whether a back-end that has just shaken hands (READY) can serve a device: every feature that is
+ * not local, enough queues. 0 or -ENOTSUP. This one leaves the connection open: refusing is the
+ * caller's decision, and start would refuse too. */
 int vhost_user_can_carry(struct vhost_user *vu, const struct vhost_user_device *dev);
 
 /* READY -> RUNNING, at DRIVER_OK or after a reconnect: features, memory, rings, then every kick
@@ -134,11 +133,8 @@ int vhost_user_enable_pair(struct vhost_user *vu, struct vhost_user_device *dev,
 			   bool on);
 
 /* RUNNING -> READY: the back-end lets go of all rings and says in queues[].base where it stopped.
- * If the guest has reset the device, the caller sets the bases anew and calls vhost_user_forget().
- */
+ * If the guest has reset the device, the caller sets the bases anew. */
 int vhost_user_stop(struct vhost_user *vu, struct vhost_user_device *dev);
-/* The rings begin anew: what the back-end noted in the inflight region is void. */
-void vhost_user_forget(struct vhost_user *vu);
 
 /* To be called when fd is readable or hung up outside of a request: 0, -ECONNRESET or -EPROTO. */
 int vhost_user_check(struct vhost_user *vu);

@@ -149,8 +149,7 @@ static int send_all(struct vhost_user *vu, const struct vhost_user_exchange *exc
 			    .iov_len = sizeof(message.header) + exchange->payload_len};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	size_t fds_len = sizeof(int) * exchange->n_fds;
-	ssize_t n;
-	int ret;
+	int ret = 0;
 
 	message.header =
 		(struct vhost_user_header){exchange->request, flags, exchange->payload_len};
@@ -164,8 +163,9 @@ static int send_all(struct vhost_user *vu, const struct vhost_user_exchange *exc
 		control.header.cmsg_len = CMSG_LEN(fds_len);
 		memcpy(CMSG_DATA(&control.header), exchange->fds, fds_len);
 	}
-	while (iov.iov_len > 0) {
-		n = sendmsg(vu->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (iov.iov_len > 0 && ret == 0) {
+		ssize_t n = sendmsg(vu->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+
 		if (n >= 0) {
 			iov.iov_base = (char *)iov.iov_base + n;
 			iov.iov_len -= (size_t)n;
@@ -174,42 +174,32 @@ static int send_all(struct vhost_user *vu, const struct vhost_user_exchange *exc
 			msg.msg_controllen = 0;
 		} else if (errno == EAGAIN) {
 			ret = wait_ready(vu, exchange->request, POLLOUT, deadline);
-			if (ret < 0)
-				return ret;
 		} else if (errno != EINTR) {
-			return fail_syscall(vu, exchange->request, "sendmsg");
+			ret = fail_syscall(vu, exchange->request, "sendmsg");
 		}
 	}
-	return 0;
+	return ret;
 }
 
-/* Takes the descriptors out of a received message: keeps one in *fd if that is wanted and still -1,
- * closes the others. Returns how many were not wanted. */
-static unsigned take_fds(struct msghdr *msg, int *fd)
+/* Closes the descriptors that came with a message, if any. Returns whether there were. */
+static bool close_fds(struct msghdr *msg)
 {
-	unsigned n_unwanted = 0;
-	struct cmsghdr *cmsg;
-	size_t i, n;
-	int got;
+	bool any = false;
+	int fd;
 
-	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
 		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
 			continue;
-		n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (i = 0; i < n; i++) {
-			memcpy(&got, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(got));
-			if (fd && *fd < 0) {
-				*fd = got;
-			} else {
-				close(got);
-				n_unwanted++;
-			}
+		for (size_t at = CMSG_LEN(0); at < cmsg->cmsg_len; at += sizeof(fd)) {
+			memcpy(&fd, (const char *)cmsg + at, sizeof(fd));
+			close(fd);
+			any = true;
 		}
 	}
-	return n_unwanted;
+	return any;
 }
 
-static int receive_all(struct vhost_user *vu, uint32_t request, void *buf, size_t len, int *fd,
+static int receive_all(struct vhost_user *vu, uint32_t request, void *buf, size_t len,
 		       int64_t deadline)
 {
 	union {
@@ -217,36 +207,33 @@ static int receive_all(struct vhost_user *vu, uint32_t request, void *buf, size_
 		char bytes[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS)];
 	} control;
 	struct iovec iov = {.iov_base = buf, .iov_len = len};
-	ssize_t n;
-	int ret;
+	int ret = 0;
 
-	while (iov.iov_len > 0) {
+	while (iov.iov_len > 0 && ret == 0) {
 		struct msghdr msg = {.msg_iov = &iov,
 				     .msg_iovlen = 1,
 				     .msg_control = control.bytes,
 				     .msg_controllen = sizeof(control.bytes)};
+		ssize_t n = recvmsg(vu->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-		n = recvmsg(vu->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n > 0 && close_fds(&msg))
+			return vhost_user_fail(
+				vu, -EPROTO,
+				"%s: the answer brought file descriptors that nobody "
+				"asked for; %s",
+				vhost_user_request_name(request), astray);
+		if (n == 0)
+			return fail_gone(vu, request);
 		if (n > 0) {
-			if (take_fds(&msg, fd))
-				return vhost_user_fail(
-					vu, -EPROTO,
-					"%s: the answer brought file descriptors that nobody asked "
-					"for; %s",
-					vhost_user_request_name(request), astray);
 			iov.iov_base = (char *)iov.iov_base + n;
 			iov.iov_len -= (size_t)n;
-		} else if (n == 0) {
-			return fail_gone(vu, request);
 		} else if (errno == EAGAIN) {
 			ret = wait_ready(vu, request, POLLIN, deadline);
-			if (ret < 0)
-				return ret;
 		} else if (errno != EINTR) {
-			return fail_syscall(vu, request, "recvmsg");
+			ret = fail_syscall(vu, request, "recvmsg");
 		}
 	}
-	return 0;
+	return ret;
 }
 
 static int check_header(struct vhost_user *vu, uint32_t request, uint32_t len,
@@ -271,20 +258,13 @@ static int check_header(struct vhost_user *vu, uint32_t request, uint32_t len,
 }
 
 static int receive_answer(struct vhost_user *vu, uint32_t request, void *answer, uint32_t len,
-			  int *answer_fd, int64_t deadline)
+			  int64_t deadline)
 {
 	struct vhost_user_header header;
-	int fd = -1, *want = answer_fd ? &fd : NULL;
-	int ret;
 
-	ret = receive_all(vu, request, &header, sizeof(header), want, deadline)
-		      ?: check_header(vu, request, len, &header)
-		      ?: receive_all(vu, request, answer, len, want, deadline);
-	if (ret == 0 && answer_fd)
-		*answer_fd = fd;
-	else if (fd >= 0)
-		close(fd);
-	return ret;
+	return receive_all(vu, request, &header, sizeof(header), deadline)
+		       ?: check_header(vu, request, len, &header)
+		       ?: receive_all(vu, request, answer, len, deadline);
 }
 
 int vhost_user_exchange(struct vhost_user *vu, const struct vhost_user_exchange *exchange)
@@ -300,10 +280,10 @@ int vhost_user_exchange(struct vhost_user *vu, const struct vhost_user_exchange 
 		return ret;
 	if (exchange->answer)
 		return receive_answer(vu, exchange->request, exchange->answer, exchange->answer_len,
-				      exchange->answer_fd, deadline);
+				      deadline);
 	if (!acked)
 		return 0;
-	ret = receive_answer(vu, exchange->request, &ack, sizeof(ack), NULL, deadline);
+	ret = receive_answer(vu, exchange->request, &ack, sizeof(ack), deadline);
 	if (ret == 0 && ack != 0)
 		ret = vhost_user_fail(vu, -EREMOTEIO,
 				      "%s: the back-end refused it (answer %lu); its log says why",

@@ -4,7 +4,7 @@
  * Private to the vhost-user front-end.
  *
  * Threads:   that of the struct vhost_user.
- * Ownership: borrows the descriptors that it sends; gives the one that an answer brings.
+ * Ownership: borrows the descriptors that it sends; an answer that brings one is refused.
  * Failure:   0 or -errno, the sentence is in vu->error and the socket is closed. */
 #ifndef VMM_VHOST_USER_MESSAGE_H
 #define VMM_VHOST_USER_MESSAGE_H
@@ -22,7 +22,6 @@ struct vhost_user_exchange {
 	 * agreed. */
 	void *answer;
 	uint32_t answer_len;
-	int *answer_fd; /* NULL if the answer must not bring one */
 };
 
 /* Sends the request and waits for what answers it, together for at most vu->timeout_ms. */
@@ -50,7 +49,7 @@ const char *vhost_user_request_name(uint32_t request);
 bool vhost_user_vring_is_sound(const struct vhost_user_device *dev,
 			       const struct vhost_user_queue *q);
 
-/* Sizes, inflight region, base, addresses, call, kick and enable of all queues. */
+/* Sizes, base, addresses, call, kick and enable of all queues. */
 int vhost_user_vrings_set(struct vhost_user *vu, const struct vhost_user_device *dev);
 
 void vhost_user_vrings_kick(const struct vhost_user_device *dev);

@@ -13,11 +13,7 @@ enum { LISTEN_BACKLOG = 1 }; /* one back-end */
 
 void vhost_user_init(struct vhost_user *vu)
 {
-	*vu = (struct vhost_user){
-		.fd = -1,
-		.timeout_ms = VHOST_USER_TIMEOUT_MS,
-		.inflight_fd = -1,
-	};
+	*vu = (struct vhost_user){.fd = -1, .timeout_ms = VHOST_USER_TIMEOUT_MS};
 }
 
 void vhost_user_close(struct vhost_user *vu)
@@ -30,26 +26,22 @@ void vhost_user_close(struct vhost_user *vu)
 	vu->has_protocol_features = false;
 }
 
-void vhost_user_forget(struct vhost_user *vu)
-{
-	if (vu->inflight_fd >= 0)
-		close(vu->inflight_fd);
-	vu->inflight_fd = -1;
-}
-
 void vhost_user_fini(struct vhost_user *vu)
 {
 	vhost_user_close(vu);
-	vhost_user_forget(vu);
 }
 
-static int make_address(const char *path, struct sockaddr_un *address)
+/* A new socket and the address of the path. -EINVAL: no socket can have this path. */
+static int open_socket(const char *path, struct sockaddr_un *address)
 {
+	int fd;
+
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (path[0] == '\0' || strlen(path) >= sizeof(address->sun_path))
 		return -EINVAL;
 	strcpy(address->sun_path, path);
-	return 0;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
 }
 
 int vhost_user_adopt(struct vhost_user *vu, int fd)
@@ -68,16 +60,14 @@ int vhost_user_connect(struct vhost_user *vu, const char *path)
 
 	if (vu->state != VHOST_USER_CLOSED)
 		return vhost_user_fail(vu, -EINVAL, "connect: there is a connection already");
-	if (make_address(path, &address) < 0)
-		return vhost_user_fail(
-			vu, -EINVAL,
-			"connect: %.80s: a socket path has 1 to %zu characters; shorten it", path,
-			sizeof(address.sun_path) - 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		err = errno;
-		return vhost_user_fail(vu, -err, "connect: %s: socket: %s", path, strerror(err));
-	}
+	fd = open_socket(path, &address);
+	if (fd == -EINVAL)
+		return vhost_user_fail(vu, -EINVAL,
+				       "connect: %.80s: a socket path has 1 to %zu characters; "
+				       "shorten it",
+				       path, sizeof(address.sun_path) - 1);
+	if (fd < 0)
+		return vhost_user_fail(vu, fd, "connect: %s: socket: %s", path, strerror(-fd));
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
 		return vhost_user_adopt(vu, fd);
 	err = errno;
@@ -93,43 +83,26 @@ int vhost_user_connect(struct vhost_user *vu, const char *path)
 					     : "");
 }
 
-/* True if the path is a socket that nobody listens on. */
-static bool is_stale(const struct sockaddr_un *address)
-{
-	struct stat st;
-	bool stale;
-	int fd;
-
-	if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	stale = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
-		errno == ECONNREFUSED;
-	close(fd);
-	return stale;
-}
-
 int vhost_user_listen(const char *path)
 {
 	struct sockaddr_un address;
-	struct stat st;
-	int fd, err;
+	const struct sockaddr *to = (const struct sockaddr *)&address;
+	int fd = open_socket(path, &address), probe, err;
+	struct stat st = {0};
+	bool is_socket;
 
-	if (make_address(path, &address) < 0)
-		return -EINVAL;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return -errno;
-	if (is_stale(&address))
-		unlink(path);
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    listen(fd, LISTEN_BACKLOG) == 0)
 		return fd;
-	err = errno;
-	if (err == EADDRINUSE && lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
-		err = EEXIST;
+	is_socket = lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+	probe = is_socket ? open_socket(path, &address) : -1;
+	/* A socket that nobody listens on is a leftover. */
+	if (probe >= 0 && connect(probe, to, sizeof(address)) < 0 && errno == ECONNREFUSED)
+		unlink(path);
+	if (probe >= 0)
+		close(probe);
+	if (bind(fd, to, sizeof(address)) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
+		return fd;
+	err = errno == EADDRINUSE && !is_socket ? EEXIST : errno;
 	close(fd);
 	return -err;
 }

@@ -34,68 +34,6 @@ bool vhost_user_vring_is_sound(const struct vhost_user_device *dev,
 	       is_mapped(dev, q->used, used_len);
 }
 
-/* Asks for a region where the back-end notes what it works on, and takes it for ours until the
- * rings begin anew. */
-static int get_inflight(struct vhost_user *vu, unsigned n_queues, unsigned queue_size)
-{
-	struct vhost_user_wire_inflight ask = {.n_queues = (uint16_t)n_queues,
-					       .queue_size = (uint16_t)queue_size};
-	struct vhost_user_wire_inflight got;
-	int fd = -1;
-	int ret = vhost_user_exchange(
-		vu, &(struct vhost_user_exchange){.request = VHOST_USER_GET_INFLIGHT_FD,
-						  .payload = &ask,
-						  .payload_len = sizeof(ask),
-						  .answer = &got,
-						  .answer_len = sizeof(got),
-						  .answer_fd = &fd});
-
-	if (ret < 0)
-		return ret;
-	if (fd < 0 || got.mmap_size == 0) {
-		if (fd >= 0)
-			close(fd);
-		return vhost_user_fail(vu, -EPROTO,
-				       "GET_INFLIGHT_FD: the answer brought no memory; the "
-				       "back-end does not follow the specification");
-	}
-	vhost_user_forget(vu);
-	vu->inflight_fd = fd;
-	vu->inflight_size = got.mmap_size;
-	vu->inflight_offset = got.mmap_offset;
-	vu->inflight_queues = n_queues;
-	vu->inflight_queue_size = queue_size;
-	return 0;
-}
-
-static int set_inflight(struct vhost_user *vu, const struct vhost_user_device *dev)
-{
-	struct vhost_user_wire_inflight told;
-	unsigned queue_size = 0;
-	int ret = 0;
-
-	if (!vhost_user_speaks(vu, VHOST_USER_PROTOCOL_INFLIGHT_SHMFD))
-		return 0;
-	for (unsigned i = 0; i < dev->n_queues; i++)
-		if (dev->queues[i].size > queue_size)
-			queue_size = dev->queues[i].size;
-	if (vu->inflight_fd < 0 || vu->inflight_queues != dev->n_queues ||
-	    vu->inflight_queue_size != queue_size)
-		ret = get_inflight(vu, dev->n_queues, queue_size);
-	if (ret < 0)
-		return ret;
-	told = (struct vhost_user_wire_inflight){.mmap_size = vu->inflight_size,
-						 .mmap_offset = vu->inflight_offset,
-						 .n_queues = (uint16_t)dev->n_queues,
-						 .queue_size = (uint16_t)queue_size};
-	return vhost_user_exchange(
-		vu, &(struct vhost_user_exchange){.request = VHOST_USER_SET_INFLIGHT_FD,
-						  .payload = &told,
-						  .payload_len = sizeof(told),
-						  .fds = &vu->inflight_fd,
-						  .n_fds = 1});
-}
-
 static int set_vring_fd(struct vhost_user *vu, enum vhost_user_request request, unsigned index,
 			int fd)
 {
@@ -137,7 +75,6 @@ int vhost_user_vrings_set(struct vhost_user *vu, const struct vhost_user_device 
 	/* All sizes first: from them some back-ends learn how many queues there will be. */
 	for (unsigned i = 0; i < dev->n_queues && ret == 0; i++)
 		ret = vhost_user_tell_state(vu, VHOST_USER_SET_VRING_NUM, i, dev->queues[i].size);
-	ret = ret ?: set_inflight(vu, dev);
 	for (unsigned i = 0; i < dev->n_queues && ret == 0; i++)
 		ret = set_vring(vu, i, &dev->queues[i]);
 	/* Without protocol features rings start enabled and there is no such request. */

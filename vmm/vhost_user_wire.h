@@ -40,7 +40,6 @@ enum vhost_user_protocol_feature {
 	VHOST_USER_PROTOCOL_MQ = 0,
 	VHOST_USER_PROTOCOL_REPLY_ACK = 3,
 	VHOST_USER_PROTOCOL_MTU = 4,
-	VHOST_USER_PROTOCOL_INFLIGHT_SHMFD = 12,
 	VHOST_USER_PROTOCOL_STATUS = 16,
 	VHOST_USER_PROTOCOL_N
 };
@@ -104,6 +103,7 @@ struct vhost_user_mem_table {
 };
 static_assert(offsetof(struct vhost_user_mem_table, regions) == 8, "vhost-user memory table");
 
+/* Of INFLIGHT_SHMFD, which this front-end does not speak. */
 struct vhost_user_wire_inflight {
 	uint64_t mmap_size;
 	uint64_t mmap_offset;
@@ -118,7 +118,6 @@ union vhost_user_payload {
 	struct vhost_user_vring_state state;
 	struct vhost_user_vring_addr addr;
 	struct vhost_user_mem_table mem;
-	struct vhost_user_wire_inflight inflight;
 };
 
 #endif

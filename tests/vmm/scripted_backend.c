@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { MANY_FDS = 20, INFLIGHT_LEN = 4096, UNKNOWN_REQUEST = 0x5555, SIGNAL_LEAD_US = 500 };
+enum { MANY_FDS = 20, UNKNOWN_REQUEST = 0x5555, SIGNAL_LEAD_US = 500 };
 
 struct answer {
 	struct vhost_user_header header;
@@ -86,7 +86,7 @@ static void write_with_fds(int to, const void *buf, size_t len, int fd, unsigned
 
 /* What a decent back-end says. Returns the length of the payload, 0 for no answer of its own. */
 static uint32_t make_answer(struct scripted_backend *backend,
-			    const struct scripted_message *message, struct answer *answer, int *fd)
+			    const struct scripted_message *message, struct answer *answer)
 {
 	switch (message->request) {
 	case VHOST_USER_GET_FEATURES:
@@ -106,13 +106,6 @@ static uint32_t make_answer(struct scripted_backend *backend,
 		answer->payload.state.index += backend->wrong_vring;
 		answer->payload.state.num = 100 + message->payload.state.index;
 		return 8;
-	case VHOST_USER_GET_INFLIGHT_FD:
-		answer->payload.inflight = message->payload.inflight;
-		if (!backend->no_inflight) {
-			answer->payload.inflight.mmap_size = INFLIGHT_LEN;
-			*fd = memfd_create("inflight", MFD_CLOEXEC);
-		}
-		return sizeof(answer->payload.inflight);
 	default:
 		return 0;
 	}
@@ -149,15 +142,13 @@ static void wait_for_the_end(struct scripted_backend *backend)
 
 /* False: the connection is over. */
 static bool send_answer(struct scripted_backend *backend, struct answer *answer, uint32_t len,
-			int fd, enum scripted_fault fault)
+			enum scripted_fault fault)
 {
-	unsigned n_fds = fd >= 0;
+	unsigned n_fds = 0; /* copies of its own socket */
 	const char *bytes = (const char *)answer;
 	size_t i, total;
 
 	spoil(answer, fault, &len, &n_fds);
-	if (n_fds && fd < 0)
-		fd = backend->fd;
 	total = sizeof(answer->header) + len;
 	switch (fault) {
 	case FAULT_CLOSE:
@@ -176,18 +167,18 @@ static bool send_answer(struct scripted_backend *backend, struct answer *answer,
 		wait_for_the_end(backend);
 		return false;
 	case FAULT_FD_IN_PAYLOAD:
-		write_with_fds(backend->fd, bytes, sizeof(answer->header), fd, n_fds);
+		write_with_fds(backend->fd, bytes, sizeof(answer->header), -1, 0);
 		write_with_fds(backend->fd, bytes + sizeof(answer->header), len, backend->fd, 1);
 		return true;
 	default:
 		break;
 	}
 	if (!backend->byte_by_byte) {
-		write_with_fds(backend->fd, bytes, total, fd, n_fds);
+		write_with_fds(backend->fd, bytes, total, backend->fd, n_fds);
 		return true;
 	}
 	for (i = 0; i < total; i++)
-		write_with_fds(backend->fd, bytes + i, 1, fd, i == 0 ? n_fds : 0);
+		write_with_fds(backend->fd, bytes + i, 1, backend->fd, i == 0 ? n_fds : 0);
 	return true;
 }
 
@@ -199,7 +190,6 @@ static bool serve_one(struct scripted_backend *backend)
 	enum scripted_fault fault;
 	bool more = true;
 	uint32_t len;
-	int fd = -1;
 
 	memset(message, 0, sizeof(*message));
 	if (backend->n_messages == SCRIPT_MAX ||
@@ -218,7 +208,7 @@ static bool serve_one(struct scripted_backend *backend)
 	memset(&answer, 0, sizeof(answer));
 	answer.header.request = header.request;
 	answer.header.flags = VHOST_USER_VERSION | VHOST_USER_FLAG_REPLY;
-	len = make_answer(backend, message, &answer, &fd);
+	len = make_answer(backend, message, &answer);
 	if (len == 0 && (header.flags & VHOST_USER_FLAG_NEED_REPLY))
 		len = 8;
 	if (backend->signals) {
@@ -228,11 +218,9 @@ static bool serve_one(struct scripted_backend *backend)
 		usleep(SIGNAL_LEAD_US);
 	}
 	if (len > 0)
-		more = send_answer(backend, &answer, len, fd, fault);
+		more = send_answer(backend, &answer, len, fault);
 	else if (fault != FAULT_NONE)
 		more = false;
-	if (fd >= 0)
-		close(fd);
 	return more;
 }
 

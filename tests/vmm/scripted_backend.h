@@ -47,7 +47,6 @@ struct scripted_backend {
 	uint64_t protocol_features;
 	uint64_t n_queues;
 	uint64_t status_mask; /* status bits that survive in GET_STATUS */
-	bool no_inflight;     /* GET_INFLIGHT_FD brings no memory */
 	bool wrong_vring;     /* GET_VRING_BASE answers for another queue */
 	bool byte_by_byte;    /* answers trickle */
 	pthread_t signal_to;  /* gets SIGUSR1 before each answer if signals is set */

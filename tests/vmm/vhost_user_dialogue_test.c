@@ -52,7 +52,7 @@ static void front_end_starts_and_stops_in_the_order_every_back_end_accepts(void)
 	static const uint32_t order[] = {
 		3,  1,	15, 16, 17, 20,	    /* owner, features, protocol features, queues, MTU */
 		39, 2,	39, 40,		    /* status around the features */
-		5,  8,	8,  31, 32,	    /* memory, sizes, inflight */
+		5,  8,	8,		    /* memory, sizes */
 		10, 9,	13, 12,		    /* base, addresses, call, kick: queue 0 */
 		10, 9,	13, 12, 18, 18, 39, /* queue 1, enables, DRIVER_OK */
 		18, 18, 11, 11, 39,	    /* stop */
@@ -232,30 +232,6 @@ static void stop_says_where_the_back_end_was(void)
 	rig_fini(&rig);
 }
 
-static void inflight_region_is_told_to_the_next_back_end_until_it_is_forgotten(void)
-{
-	struct rig rig;
-
-	rig_init(&rig);
-	rig_connect(&rig);
-	CU_ASSERT_EQUAL(rig_whole_life(&rig), 0);
-	rig_disconnect(&rig);
-	CU_ASSERT_EQUAL(count(&rig, VHOST_USER_GET_INFLIGHT_FD), 1);
-	rig_connect(&rig);
-	CU_ASSERT_EQUAL(rig_whole_life(&rig), 0);
-	rig_disconnect(&rig);
-	CU_ASSERT_EQUAL(count(&rig, VHOST_USER_GET_INFLIGHT_FD), 0);
-	CU_ASSERT_EQUAL(find(&rig, VHOST_USER_SET_INFLIGHT_FD)->n_fds, 1);
-	CU_ASSERT_EQUAL(find(&rig, VHOST_USER_SET_INFLIGHT_FD)->payload.inflight.n_queues, 4);
-	CU_ASSERT_EQUAL(find(&rig, VHOST_USER_SET_INFLIGHT_FD)->payload.inflight.queue_size, 256);
-	vhost_user_forget(&rig.vu);
-	rig_connect(&rig);
-	CU_ASSERT_EQUAL(rig_whole_life(&rig), 0);
-	rig_disconnect(&rig);
-	CU_ASSERT_EQUAL(count(&rig, VHOST_USER_GET_INFLIGHT_FD), 1);
-	rig_fini(&rig);
-}
-
 static void answers_may_trickle(void)
 {
 	struct rig rig;
@@ -321,7 +297,6 @@ int main(void)
 		TEST(front_end_enables_only_the_pairs_in_use),
 		TEST(enabling_a_pair_without_a_back_end_is_only_noted),
 		TEST(stop_says_where_the_back_end_was),
-		TEST(inflight_region_is_told_to_the_next_back_end_until_it_is_forgotten),
 		TEST(answers_may_trickle),
 		TEST(signals_do_not_disturb),
 		TEST(feature_lists_say_when_they_were_cut),

@@ -44,7 +44,6 @@ static bool has_answer(const struct scripted_message *message)
 	case VHOST_USER_GET_QUEUE_NUM:
 	case VHOST_USER_GET_STATUS:
 	case VHOST_USER_GET_VRING_BASE:
-	case VHOST_USER_GET_INFLIGHT_FD:
 		return true;
 	default:
 		return message->flags & VHOST_USER_FLAG_NEED_REPLY;
@@ -201,21 +200,6 @@ static void back_end_with_too_few_queues_cannot_carry_on(void)
 	rig_fini(&rig);
 }
 
-static void packed_rings_survive_a_back_end_only_with_an_inflight_region(void)
-{
-	struct rig rig;
-
-	rig_init(&rig);
-	rig.dev.features |= FEATURE(VIRTIO_F_RING_PACKED);
-	rig.backend.protocol_features &= ~(1ull << VHOST_USER_PROTOCOL_INFLIGHT_SHMFD);
-	rig_connect(&rig);
-	CU_ASSERT_EQUAL(vhost_user_handshake(&rig.vu, 0), 0);
-	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, &rig.dev), -ENOTSUP);
-	CU_ASSERT_EQUAL(vhost_user_start(&rig.vu, &rig.dev), 0);
-	rig_disconnect(&rig);
-	rig_fini(&rig);
-}
-
 static void queue_counts_are_taken_with_a_grain_of_salt(void)
 {
 	static const struct {
@@ -268,18 +252,6 @@ static void base_of_another_queue_is_not_taken(void)
 	rig_connect(&rig);
 	CU_ASSERT_EQUAL(rig_whole_life(&rig), -EPROTO);
 	CU_ASSERT_EQUAL(rig.queues[0].base, 0);
-	rig_disconnect(&rig);
-	rig_fini(&rig);
-}
-
-static void inflight_answer_without_memory_is_an_error(void)
-{
-	struct rig rig;
-
-	rig_init(&rig);
-	rig.backend.no_inflight = true;
-	rig_connect(&rig);
-	CU_ASSERT_EQUAL(rig_whole_life(&rig), -EPROTO);
 	rig_disconnect(&rig);
 	rig_fini(&rig);
 }
@@ -396,11 +368,9 @@ int main(void)
 		TEST(back_end_without_version_1_is_refused),
 		TEST(back_end_that_lacks_what_the_guest_uses_cannot_carry_on),
 		TEST(back_end_with_too_few_queues_cannot_carry_on),
-		TEST(packed_rings_survive_a_back_end_only_with_an_inflight_region),
 		TEST(queue_counts_are_taken_with_a_grain_of_salt),
 		TEST(features_ok_taken_back_is_a_refusal),
 		TEST(base_of_another_queue_is_not_taken),
-		TEST(inflight_answer_without_memory_is_an_error),
 		TEST(unsound_devices_are_not_told_to_the_back_end),
 		TEST(packed_rings_may_have_any_size),
 		CU_TEST_INFO_NULL,
