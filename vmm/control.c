@@ -1,6 +1,7 @@
 #include "vmm/control.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -30,7 +31,7 @@ struct control {
 	bool link_up[OPTIONS_MAX_NETS];
 	bool waiting_reported[OPTIONS_MAX_NETS];
 	int64_t asked_at_ms;   /* when the power button was pressed */
-	int64_t stop_at_ms;    /* -1: no deadline */
+	int64_t stop_at_ms;    /* INT64_MAX: no deadline */
 	int64_t timeout_at_ms; /* likewise */
 	uint8_t typed[TYPED_LEN];
 	size_t n_typed;
@@ -110,9 +111,9 @@ static void ask_to_stop(struct control *control)
 	struct machine *machine = control->machine;
 	unsigned grace_s = machine->options->stop_timeout_s;
 
-	if (control->stop_at_ms >= 0 && now_ms() - control->asked_at_ms < SAME_REQUEST_MS)
+	if (control->stop_at_ms != INT64_MAX && now_ms() - control->asked_at_ms < SAME_REQUEST_MS)
 		return;
-	if (!control->running || control->stop_at_ms >= 0 || grace_s == 0) {
+	if (!control->running || control->stop_at_ms != INT64_MAX || grace_s == 0) {
 		stop_request(&machine->stop, STOP_SIGNAL, 0);
 		return;
 	}
@@ -122,12 +123,6 @@ static void ask_to_stop(struct control *control)
 	control->stop_at_ms = control->asked_at_ms + (int64_t)grace_s * 1000;
 }
 
-static void suspend_process(struct control *control)
-{
-	console_suspend(&control->machine->console);
-	kill(getpid(), SIGSTOP);
-}
-
 static void read_signals(struct control *control)
 {
 	struct signalfd_siginfo info;
@@ -135,7 +130,8 @@ static void read_signals(struct control *control)
 	while (read(control->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		switch (info.ssi_signo) {
 		case SIGTSTP:
-			suspend_process(control);
+			console_suspend(&control->machine->console);
+			kill(getpid(), SIGSTOP);
 			break;
 		case SIGCONT:
 			console_resume(&control->machine->console);
@@ -223,22 +219,19 @@ static void check_deadlines(struct control *control)
 	struct stop *stop = &control->machine->stop;
 	int64_t now = now_ms();
 
-	if (control->stop_at_ms >= 0 && now >= control->stop_at_ms) {
+	if (now >= control->stop_at_ms) {
 		say("the guest did not power off in time");
 		stop_request(stop, STOP_SIGNAL, 0);
 	}
-	if (control->timeout_at_ms >= 0 && now >= control->timeout_at_ms) {
+	if (now >= control->timeout_at_ms) {
 		say("--timeout has passed");
 		stop_request(stop, STOP_TIMEOUT, 0);
 	}
 }
 
-static void sooner(int *timeout_ms, int64_t then_ms)
+static int64_t sooner(int64_t a, int64_t b)
 {
-	if (then_ms < 0)
-		then_ms = 0;
-	if (*timeout_ms < 0 || then_ms < *timeout_ms)
-		*timeout_ms = (int)then_ms;
+	return a < b ? a : b;
 }
 
 static void wait_and_dispatch(struct control *control)
@@ -249,21 +242,15 @@ static void wait_and_dispatch(struct control *control)
 		[POLL_SIGNAL] = {.fd = control->signal_fd, .events = POLLIN},
 		[POLL_CONSOLE] = {.fd = control->n_typed ? -1 : machine->console.in_fd,
 				  .events = POLLIN}};
-	int timeout = control->n_typed ? TYPED_RETRY_MS : -1;
-	int64_t now = now_ms();
+	int64_t now = now_ms(), then = sooner(control->stop_at_ms, control->timeout_at_ms);
 	uint64_t count;
 
-	if (control->stop_at_ms >= 0)
-		sooner(&timeout, control->stop_at_ms - now);
-	if (control->timeout_at_ms >= 0)
-		sooner(&timeout, control->timeout_at_ms - now);
-	for (unsigned i = 0; i < machine->n_nets; i++) {
-		int due = net_link_interest(&machine->link[i], now, &fds[POLL_LINKS + i]);
-
-		if (due >= 0)
-			sooner(&timeout, due);
-	}
-	if (poll(fds, POLL_LINKS + machine->n_nets, timeout) < 0)
+	if (control->n_typed)
+		then = sooner(then, now + TYPED_RETRY_MS);
+	for (unsigned i = 0; i < machine->n_nets; i++)
+		then = sooner(then, net_link_interest(&machine->link[i], &fds[POLL_LINKS + i]));
+	then = sooner(then > now ? then - now : 0, INT_MAX);
+	if (poll(fds, POLL_LINKS + machine->n_nets, (int)then) < 0)
 		return;
 	if (fds[POLL_WAKE].revents && read(machine->wake_fd, &count, sizeof(count)) < 0)
 		say("wake descriptor: %m");
@@ -299,10 +286,11 @@ void control_run(struct machine *machine, int signal_fd)
 	unsigned timeout_s = machine->options->timeout_s;
 	struct control control = {.machine = machine,
 				  .signal_fd = signal_fd,
-				  .stop_at_ms = -1,
-				  .timeout_at_ms =
-					  timeout_s ? now_ms() + (int64_t)timeout_s * 1000 : -1};
+				  .stop_at_ms = INT64_MAX,
+				  .timeout_at_ms = INT64_MAX};
 
+	if (timeout_s)
+		control.timeout_at_ms = now_ms() + (int64_t)timeout_s * 1000;
 	if (machine->console.is_terminal)
 		say("Ctrl-A x quits, Ctrl-A h lists other keys");
 	while (stop_cause_of(&machine->stop) == STOP_NONE) {

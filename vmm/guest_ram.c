@@ -13,50 +13,49 @@ enum {
 	HUGE_SHIFT = 26, /* MFD_HUGE_SHIFT: log2 of the page size goes here */
 };
 
-static int memfd_of(uint64_t size, uint64_t page_size, struct refusal *why)
+/* Size and seals for good, so that a back-end cannot make our mapping end in SIGBUS. */
+static bool size_and_seal(int fd, uint64_t size)
 {
-	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int fd;
-
-	if (page_size > LAYOUT_PAGE)
-		flags |= MFD_HUGETLB | ((unsigned)__builtin_ctzll(page_size) << HUGE_SHIFT);
-	fd = memfd_create("ringway-guest-ram", flags);
-	if (fd < 0)
-		return refuse(why, errno, "memory: memfd_create: %m");
-	if (ftruncate(fd, (off_t)size) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-		int error = errno;
-
-		close(fd);
-		return refuse(why, error, "memory: cannot size and seal %lu MiB: %s", size >> 20,
-			      strerror(error));
-	}
-	return fd;
+	return ftruncate(fd, (off_t)size) == 0 &&
+	       fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
 }
 
 static int region_open(struct guest_ram_region *region, const struct guest_ram_wish *wish,
 		       struct refusal *why)
 {
 	const bool huge = wish->page_size > LAYOUT_PAGE;
-	const char *advice = huge ? "raise /proc/sys/vm/nr_hugepages or leave --hugepages out"
-				  : "ask for less with --memory";
-	void *hva;
+	const unsigned log2 = (unsigned)__builtin_ctzll(wish->page_size);
+	const unsigned flags = huge ? MFD_HUGETLB | log2 << HUGE_SHIFT : 0;
+	/* Huge pages are reserved here, so that a lack of them is an error and no SIGBUS. */
+	const int reserve = huge ? 0 : MAP_NORESERVE;
+	const char *what = "create";
+	void *hva = MAP_FAILED;
 
-	region->fd = memfd_of(region->size, wish->page_size, why);
-	if (region->fd < 0)
-		return region->fd;
-	hva = mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-		   region->fd, 0);
-	if (hva == MAP_FAILED)
-		return refuse(why, errno, "memory: cannot map %lu MiB: %m; %s", region->size >> 20,
-			      advice);
-	region->hva = hva;
-	/* Cores would otherwise carry the secrets of the guest. */
-	madvise(hva, region->size, MADV_DONTDUMP);
-	if ((wish->prealloc || huge) && madvise(hva, region->size, MADV_POPULATE_WRITE) < 0)
-		return refuse(why, errno, "memory: cannot allocate %lu MiB%s: %m; %s",
-			      region->size >> 20, huge ? " of huge pages" : "", advice);
-	return 0;
+	region->fd = memfd_create("ringway-guest-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
+	if (region->fd >= 0 && size_and_seal(region->fd, region->size)) {
+		what = "map";
+		hva = mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED | reserve,
+			   region->fd, 0);
+	}
+	if (hva != MAP_FAILED) {
+		what = "allocate";
+		region->hva = hva;
+		/* Cores would otherwise carry the secrets of the guest. */
+		madvise(hva, region->size, MADV_DONTDUMP);
+		if ((!wish->prealloc && !huge) ||
+		    madvise(hva, region->size, MADV_POPULATE_WRITE) == 0)
+			return 0;
+	}
+	if (huge)
+		return refuse(
+			why, errno,
+			"--hugepages: cannot %s %lu MiB in pages of %lu MiB: %m; set "
+			"/sys/kernel/mm/hugepages/hugepages-%lukB/nr_hugepages to %lu or more, "
+			"or leave --hugepages out",
+			what, region->size >> 20, wish->page_size >> 20, wish->page_size >> 10,
+			region->size >> log2);
+	return refuse(why, errno, "memory: cannot %s %lu MiB: %m; ask for less with --memory", what,
+		      region->size >> 20);
 }
 
 int guest_ram_open(struct guest_ram *ram, const struct guest_ram_wish *wish, struct refusal *why)

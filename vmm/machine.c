@@ -214,8 +214,7 @@ int machine_open(struct machine *machine, const struct options *options, struct 
 	machine->kvm.fd = machine->kvm.vm_fd = -1;
 	machine->console.in_fd = machine->console.out_fd = machine->console.pty_peer = -1;
 	pthread_mutex_init(&machine->lock, NULL);
-	pthread_mutex_init(&machine->gate_lock, NULL);
-	pthread_cond_init(&machine->gate_opened, NULL);
+	pthread_mutex_init(&machine->gate, NULL);
 	/* The console last, so that whatever was refused before finds the terminal as it was. */
 	return open_descriptors(machine, why)
 		       ?: guest_ram_open(&machine->ram, &wish, why)
@@ -257,7 +256,9 @@ static int pin_to(unsigned cpu)
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) == 0)
 		return 0;
-	say("--pin: cannot run on CPU %u: %m", cpu);
+	say("--pin: cannot run on CPU %u: %m; Cpus_allowed_list in /proc/self/status has those "
+	    "that can",
+	    cpu);
 	return -errno;
 }
 
@@ -270,12 +271,10 @@ static int prepare_vcpu(void *ctx, unsigned id)
 
 	if (rc == 0)
 		rc = sandbox_enter(SANDBOX_VCPU, options->sandbox);
-	pthread_mutex_lock(&machine->gate_lock);
-	while (!machine->gate_open)
-		pthread_cond_wait(&machine->gate_opened, &machine->gate_lock);
+	pthread_mutex_lock(&machine->gate);
 	if (id == 0)
 		machine->first_run_ns = machine_now_ns();
-	pthread_mutex_unlock(&machine->gate_lock);
+	pthread_mutex_unlock(&machine->gate);
 	return rc;
 }
 
@@ -302,6 +301,7 @@ int machine_arm(struct machine *machine, struct refusal *why)
 	machine->vcpu = calloc(n, sizeof(*machine->vcpu));
 	if (!machine->vcpu)
 		return refuse(why, ENOMEM, "out of memory");
+	machine->gate_held = pthread_mutex_lock(&machine->gate) == 0;
 	if (sandbox_harden(sandbox) < 0)
 		return refuse(why, EPERM,
 			      "sandbox: not possible here; --sandbox off goes on without");
@@ -320,10 +320,9 @@ int machine_arm(struct machine *machine, struct refusal *why)
 
 void machine_run(struct machine *machine)
 {
-	pthread_mutex_lock(&machine->gate_lock);
-	machine->gate_open = true;
-	pthread_cond_broadcast(&machine->gate_opened);
-	pthread_mutex_unlock(&machine->gate_lock);
+	if (machine->gate_held)
+		pthread_mutex_unlock(&machine->gate);
+	machine->gate_held = false;
 }
 
 void machine_halt(struct machine *machine)

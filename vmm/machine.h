@@ -45,9 +45,8 @@ struct machine {
 	struct vcpu_world world;
 	unsigned n_vcpus;
 	struct vcpu *vcpu;
-	pthread_mutex_t gate_lock;
-	pthread_cond_t gate_opened;
-	bool gate_open; /* the vCPUs may run */
+	pthread_mutex_t gate; /* held until the vCPUs may run */
+	bool gate_held;
 };
 
 /* The machine was zeroed. */

@@ -230,13 +230,12 @@ void net_link_step(struct net_link *link, int64_t now_ms)
 		set_link(link, true, false);
 }
 
-int net_link_interest(const struct net_link *link, int64_t now_ms, struct pollfd *interest)
+int64_t net_link_interest(const struct net_link *link, struct pollfd *interest)
 {
-	*interest = (struct pollfd){.fd = link->vu.fd, .events = POLLIN};
-	if (link->vu.state != VHOST_USER_CLOSED)
-		return -1;
-	interest->fd = link->listen_fd;
-	return link->next_try_ms > now_ms ? (int)(link->next_try_ms - now_ms) : 0;
+	bool closed = link->vu.state == VHOST_USER_CLOSED;
+
+	*interest = (struct pollfd){.fd = closed ? link->listen_fd : link->vu.fd, .events = POLLIN};
+	return closed ? link->next_try_ms : INT64_MAX;
 }
 
 void net_link_event(struct net_link *link, int64_t now_ms)

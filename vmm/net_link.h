@@ -48,8 +48,8 @@ void net_link_close(struct net_link *link);
 /* Moves on as far as it can without waiting for anyone but a back-end that has been asked. */
 void net_link_step(struct net_link *link, int64_t now_ms);
 
-/* What to poll for: fd -1 if nothing. Returns milliseconds until the next step is due, -1: none. */
-int net_link_interest(const struct net_link *link, int64_t now_ms, struct pollfd *interest);
+/* What to poll for: fd -1 if nothing. Returns when the next step is due, INT64_MAX: never. */
+int64_t net_link_interest(const struct net_link *link, struct pollfd *interest);
 /* The descriptor had an event. */
 void net_link_event(struct net_link *link, int64_t now_ms);
 

@@ -51,43 +51,34 @@ int vcpu_open(struct vcpu *vcpu, const struct vcpu_world *world, unsigned id, st
 	return vcpu_state_init(vcpu->fd, world->kvm, id, world->n_cpus, why);
 }
 
-static void handle_io(struct vcpu *vcpu, struct kvm_run *run)
+/* One access of at most eight bytes at data. */
+static void access_bus(struct bus *bus, uint64_t addr, unsigned width, bool is_write, uint8_t *data)
 {
-	uint8_t *data = (uint8_t *)run + run->io.data_offset;
-	unsigned width = run->io.size;
-
-	pthread_mutex_lock(vcpu->world->lock);
-	/* A string instruction brings its whole count at once. */
-	for (uint32_t i = 0; i < run->io.count; i++, data += width) {
-		uint64_t value = 0;
-
-		if (run->io.direction == KVM_EXIT_IO_OUT) {
-			memcpy(&value, data, width);
-			bus_write(vcpu->world->io, run->io.port, width, value);
-		} else {
-			value = bus_read(vcpu->world->io, run->io.port, width);
-			memcpy(data, &value, width);
-		}
-	}
-	pthread_mutex_unlock(vcpu->world->lock);
-}
-
-static void handle_mmio(struct vcpu *vcpu, struct kvm_run *run)
-{
-	unsigned width = run->mmio.len;
 	uint64_t value = 0;
 
-	if (width > sizeof(run->mmio.data))
-		return;
-	pthread_mutex_lock(vcpu->world->lock);
-	if (run->mmio.is_write) {
-		memcpy(&value, run->mmio.data, width);
-		bus_write(vcpu->world->mmio, run->mmio.phys_addr, width, value);
+	if (is_write) {
+		memcpy(&value, data, width);
+		bus_write(bus, addr, width, value);
 	} else {
-		value = bus_read(vcpu->world->mmio, run->mmio.phys_addr, width);
-		memcpy(run->mmio.data, &value, width);
+		value = bus_read(bus, addr, width);
+		memcpy(data, &value, width);
 	}
-	pthread_mutex_unlock(vcpu->world->lock);
+}
+
+static void handle_access(struct vcpu *vcpu, struct kvm_run *run)
+{
+	const struct vcpu_world *world = vcpu->world;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+
+	pthread_mutex_lock(world->lock);
+	if (run->exit_reason == KVM_EXIT_MMIO)
+		access_bus(world->mmio, run->mmio.phys_addr, run->mmio.len, run->mmio.is_write,
+			   run->mmio.data);
+	else /* A string instruction brings its whole count at once. */
+		for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size)
+			access_bus(world->io, run->io.port, run->io.size,
+				   run->io.direction == KVM_EXIT_IO_OUT, data);
+	pthread_mutex_unlock(world->lock);
 }
 
 static void give_up(struct vcpu *vcpu, enum stop_cause cause, const char *what, uint64_t detail)
@@ -121,10 +112,8 @@ void vcpu_handle_exit(struct vcpu *vcpu, struct kvm_run *run)
 	vcpu->n_exits[reason < VCPU_N_REASONS ? reason : VCPU_N_REASONS - 1]++;
 	switch (reason) {
 	case KVM_EXIT_IO:
-		handle_io(vcpu, run);
-		break;
 	case KVM_EXIT_MMIO:
-		handle_mmio(vcpu, run);
+		handle_access(vcpu, run);
 		break;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:

@@ -18,8 +18,6 @@ enum {
 	SELECTOR_CODE = 0x10,
 	SELECTOR_DATA = 0x18,
 	SELECTOR_TSS = 0x20,
-	GDT_ENTRIES = 5,
-	TSS_LIMIT = 0x67,
 	PAGE_PRESENT_WRITABLE = 3,
 	PAGE_LARGE = 1 << 7,
 	PAGE_SHIFT_2M = 21,
@@ -51,20 +49,26 @@ enum {
 	LEVEL_CORE = 2 << 8,
 };
 
-#define CR0_PG (UINT64_C(1) << 31)
+static const uint64_t CR0_PG = UINT64_C(1) << 31;
+
+/* Descriptors, flat and present: Intel SDM vol. 3A, 3.4.5 and 7.2.3. */
+static const uint64_t CODE_64 = 0x00af9b000000ffff;
+static const uint64_t CODE_32 = 0x00cf9b000000ffff;
+static const uint64_t DATA = 0x00cf93000000ffff;
+static const uint64_t TSS = 0x00008b0000000067; /* busy */
 
 static const struct kvm_msr_entry first_msrs[] = {
-	{.index = 0x174, .data = 0},	  /* SYSENTER_CS */
-	{.index = 0x175, .data = 0},	  /* SYSENTER_ESP */
-	{.index = 0x176, .data = 0},	  /* SYSENTER_EIP */
-	{.index = 0xc0000081, .data = 0}, /* STAR */
-	{.index = 0xc0000082, .data = 0}, /* LSTAR */
-	{.index = 0xc0000083, .data = 0}, /* CSTAR */
-	{.index = 0xc0000084, .data = 0}, /* SYSCALL_MASK */
-	{.index = 0xc0000102, .data = 0}, /* KERNEL_GS_BASE */
-	{.index = 0x10, .data = 0},	  /* TSC */
-	{.index = 0x1a0, .data = 1},	  /* MISC_ENABLE: fast strings */
-	{.index = 0x2ff, .data = 0x806},  /* MTRR default: enabled, write-back */
+	{.index = 0x174},		 /* SYSENTER_CS */
+	{.index = 0x175},		 /* SYSENTER_ESP */
+	{.index = 0x176},		 /* SYSENTER_EIP */
+	{.index = 0xc0000081},		 /* STAR */
+	{.index = 0xc0000082},		 /* LSTAR */
+	{.index = 0xc0000083},		 /* CSTAR */
+	{.index = 0xc0000084},		 /* SYSCALL_MASK */
+	{.index = 0xc0000102},		 /* KERNEL_GS_BASE */
+	{.index = 0x10},		 /* TSC */
+	{.index = 0x1a0, .data = 1},	 /* MISC_ENABLE: fast strings */
+	{.index = 0x2ff, .data = 0x806}, /* MTRR default: enabled, write-back */
 };
 
 /* One by one: KVMs without hardware refuse some of them, and the guest can live without. */
@@ -206,43 +210,32 @@ int vcpu_state_init(int fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
 	return set_cpuid(fd, kvm, id, n_cpus, why) ?: set_interrupt_pins(fd, why);
 }
 
-static struct kvm_segment segment_of(uint16_t selector, uint8_t type, bool long_mode)
+/* The segment that a CPU makes of a descriptor. */
+static struct kvm_segment segment_of(uint16_t selector, uint64_t d)
 {
-	bool is_tss = selector == SELECTOR_TSS, is_code = selector == SELECTOR_CODE;
+	bool in_pages = d >> 55 & 1;
 
 	return (struct kvm_segment){.selector = selector,
-				    .limit = is_tss ? TSS_LIMIT : 0xffffffff,
-				    .type = type,
-				    .present = 1,
-				    .s = !is_tss,
-				    .db = !is_tss && !(is_code && long_mode),
-				    .l = is_code && long_mode,
-				    .g = !is_tss};
-}
-
-/* The descriptor that gives the same segment when the kernel loads it again. */
-static uint64_t descriptor_of(const struct kvm_segment *s)
-{
-	uint64_t limit = s->g ? s->limit >> 12 : s->limit;
-	uint64_t access = s->type | (uint64_t)s->s << 4 | (uint64_t)s->present << 7;
-	uint64_t flags = (uint64_t)s->l << 1 | (uint64_t)s->db << 2 | (uint64_t)s->g << 3;
-
-	return (limit & 0xffff) | access << 40 | (limit >> 16 & 0xf) << 48 | flags << 52;
+				    .limit = in_pages ? 0xffffffff : d & 0xffff,
+				    .type = d >> 40 & 0xf,
+				    .s = d >> 44 & 1,
+				    .present = d >> 47 & 1,
+				    .l = d >> 53 & 1,
+				    .db = d >> 54 & 1,
+				    .g = in_pages};
 }
 
 static void set_segments(struct kvm_sregs *sregs, const struct guest_ram *ram, bool long_mode)
 {
-	enum { CODE_READ = 0xb, DATA_WRITE = 0x3, TSS_BUSY = 0xb };
-	struct kvm_segment code = segment_of(SELECTOR_CODE, CODE_READ, long_mode);
-	struct kvm_segment data = segment_of(SELECTOR_DATA, DATA_WRITE, long_mode);
-	struct kvm_segment tss = segment_of(SELECTOR_TSS, TSS_BUSY, long_mode);
-	uint64_t gdt[GDT_ENTRIES] = {0, 0, descriptor_of(&code), descriptor_of(&data),
-				     descriptor_of(&tss)};
+	const uint64_t gdt[] = {[SELECTOR_CODE / 8] = long_mode ? CODE_64 : CODE_32,
+				[SELECTOR_DATA / 8] = DATA,
+				[SELECTOR_TSS / 8] = TSS};
 
 	memcpy(guest_ram_at(ram, LAYOUT_GDT, sizeof(gdt)), gdt, sizeof(gdt));
-	sregs->cs = code;
-	sregs->ds = sregs->es = sregs->fs = sregs->gs = sregs->ss = data;
-	sregs->tr = tss;
+	sregs->cs = segment_of(SELECTOR_CODE, gdt[SELECTOR_CODE / 8]);
+	sregs->ds = segment_of(SELECTOR_DATA, DATA);
+	sregs->es = sregs->fs = sregs->gs = sregs->ss = sregs->ds;
+	sregs->tr = segment_of(SELECTOR_TSS, TSS);
 	sregs->gdt.base = LAYOUT_GDT;
 	sregs->gdt.limit = sizeof(gdt) - 1;
 	sregs->idt.base = 0;
