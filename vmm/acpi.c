@@ -82,20 +82,24 @@ struct madt_lapic {
 	uint32_t flags;
 } __attribute__((packed));
 
+struct madt_ioapic {
+	uint8_t type, len, id, reserved;
+	uint32_t addr;
+	uint32_t gsi_base;
+} __attribute__((packed));
+
+struct madt_override {
+	uint8_t type, len, bus, irq;
+	uint32_t gsi;
+	uint16_t flags; /* 0: as the bus has it, ISA: edge, active high */
+} __attribute__((packed));
+
 struct madt {
 	struct header header;
 	uint32_t lapic;
 	uint32_t flags;
-	struct {
-		uint8_t type, len, id, reserved;
-		uint32_t addr;
-		uint32_t gsi_base;
-	} __attribute__((packed)) ioapic;
-	struct {
-		uint8_t type, len, bus, irq;
-		uint32_t gsi;
-		uint16_t flags; /* 0: as the bus has it, ISA: edge, active high */
-	} __attribute__((packed)) override;
+	struct madt_ioapic ioapic;
+	struct madt_override override;
 	struct madt_lapic cpu[ACPI_MAX_CPUS]; /* only as many as there are */
 } __attribute__((packed));
 
@@ -114,7 +118,7 @@ static_assert(offsetof(struct fadt, reset) == 116, "FADT reset register");
 static_assert(offsetof(struct fadt, x_dsdt) == 140, "FADT X_DSDT");
 static_assert(offsetof(struct fadt, sleep_control) == 244, "FADT sleep control");
 static_assert(sizeof(struct fadt) == 276, "FADT of revision 6");
-static_assert(sizeof(((struct madt *)0)->ioapic) == 12, "MADT IOAPIC");
+static_assert(sizeof(struct madt_ioapic) == 12, "MADT IOAPIC");
 static_assert(offsetof(struct madt, cpu) == 44 + 12 + 10, "MADT interrupt source override");
 static_assert(sizeof(struct madt_lapic) == 8, "MADT local APIC");
 
@@ -165,19 +169,12 @@ static void fill_madt(struct madt *madt, unsigned n_cpus)
 {
 	madt->lapic = (uint32_t)LAYOUT_LAPIC;
 	madt->flags = 0;
-	madt->ioapic.type = MADT_TYPE_IOAPIC;
-	madt->ioapic.len = sizeof(madt->ioapic);
-	madt->ioapic.id = (uint8_t)n_cpus;
-	madt->ioapic.reserved = 0;
-	madt->ioapic.addr = (uint32_t)LAYOUT_IOAPIC;
-	madt->ioapic.gsi_base = 0;
+	madt->ioapic = (struct madt_ioapic){MADT_TYPE_IOAPIC,	     sizeof(madt->ioapic),
+					    (uint8_t)n_cpus,	     0,
+					    (uint32_t)LAYOUT_IOAPIC, 0};
 	/* Hardware-reduced kernels do not take ISA interrupts for granted. */
-	madt->override.type = MADT_TYPE_OVERRIDE;
-	madt->override.len = sizeof(madt->override);
-	madt->override.bus = 0;
-	madt->override.irq = GSI_COM1;
-	madt->override.gsi = GSI_COM1;
-	madt->override.flags = 0;
+	madt->override = (struct madt_override){
+		MADT_TYPE_OVERRIDE, sizeof(madt->override), 0, GSI_COM1, GSI_COM1, 0};
 	for (unsigned i = 0; i < n_cpus; i++)
 		madt->cpu[i] = (struct madt_lapic){MADT_TYPE_LAPIC, sizeof(struct madt_lapic),
 						   (uint8_t)i, (uint8_t)i, MADT_LAPIC_ENABLED};

@@ -14,7 +14,7 @@
 #include "vmm/stop.h"
 
 enum {
-	DRAIN_MS = 500,
+	DRAIN_S = 1,
 	FILE_MODE = 0600,
 };
 
@@ -204,11 +204,7 @@ static void drain(struct console *console)
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += DRAIN_MS * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000L;
-	}
+	until.tv_sec += DRAIN_S;
 	pthread_mutex_lock(&console->lock);
 	console->closing = true;
 	pthread_cond_broadcast(&console->changed);

@@ -99,14 +99,13 @@ static uint32_t answer(struct control_queue *queue, unsigned head)
 {
 	struct table table = {queue->desc, queue->size};
 	struct gathered g = {.len = 0};
-	uint8_t ack = VIRTIO_NET_ERR;
+	bool obeyed = gather_chain(queue, &table, head, false, &g) && !g.too_long && g.len >= 2 &&
+		      queue->command(queue->ctx, g.bytes[0], g.bytes[1], g.bytes + 2, g.len - 2);
 
 	queue->n_commands++;
-	if (gather_chain(queue, &table, head, false, &g) && !g.too_long && g.len >= 2)
-		ack = queue->command(queue->ctx, g.bytes[0], g.bytes[1], g.bytes + 2, g.len - 2);
 	if (!g.ack)
 		return 0;
-	*g.ack = ack;
+	*g.ack = obeyed ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
 	return 1;
 }
 

@@ -19,13 +19,13 @@ enum {
 	CONTROL_MAX_COMMAND = 4096, /* a MAC table of several hundred entries */
 };
 
-/* Answers one command: VIRTIO_NET_OK or VIRTIO_NET_ERR. data is a private copy. */
-typedef uint8_t (*control_command)(void *ctx, uint8_t command_class, uint8_t command,
-				   const uint8_t *data, size_t len);
+/* Obeys one command, and whether it could. data is a private copy. */
+typedef bool (*control_command)(void *ctx, uint8_t command_class, uint8_t command,
+				const uint8_t *data, size_t len);
 
 struct control_queue {
 	const struct guest_ram *ram;
-	uint16_t size;
+	uint16_t size;		       /* 0: there is none */
 	uint64_t desc, driver, device; /* guest-physical, already checked to lie in RAM */
 	bool event_idx;
 	bool indirect;

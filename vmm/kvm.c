@@ -12,23 +12,14 @@
 
 static const char device_path[] = "/dev/kvm";
 
-static const struct {
-	int cap;
-	const char *name;
-} needed[] = {
-	{KVM_CAP_IRQCHIP, "IRQCHIP"},
-	{KVM_CAP_USER_MEMORY, "USER_MEMORY"},
-	{KVM_CAP_SET_TSS_ADDR, "SET_TSS_ADDR"},
-	{KVM_CAP_SET_IDENTITY_MAP_ADDR, "SET_IDENTITY_MAP_ADDR"},
-	{KVM_CAP_EXT_CPUID, "EXT_CPUID"},
-	{KVM_CAP_IRQFD, "IRQFD"},
-	{KVM_CAP_IOEVENTFD, "IOEVENTFD"},
-	{KVM_CAP_IOEVENTFD_ANY_LENGTH, "IOEVENTFD_ANY_LENGTH"},
-	{KVM_CAP_IRQ_ROUTING, "IRQ_ROUTING"},
-	{KVM_CAP_SIGNAL_MSI, "SIGNAL_MSI"},
-	{KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT"},
-	{KVM_CAP_PIT2, "PIT2"},
-};
+/* By their numbers. */
+#define NEEDED(name) [KVM_CAP_##name] = #name
+static const char *const needed[] = {NEEDED(IRQCHIP),	     NEEDED(USER_MEMORY),
+				     NEEDED(SET_TSS_ADDR),   NEEDED(SET_IDENTITY_MAP_ADDR),
+				     NEEDED(EXT_CPUID),	     NEEDED(IRQFD),
+				     NEEDED(IOEVENTFD),	     NEEDED(IOEVENTFD_ANY_LENGTH),
+				     NEEDED(IRQ_ROUTING),    NEEDED(SIGNAL_MSI),
+				     NEEDED(IMMEDIATE_EXIT), NEEDED(PIT2)};
 
 static int open_device(struct kvm *kvm, struct refusal *why)
 {
@@ -60,11 +51,11 @@ static int check_capabilities(struct kvm *kvm, struct refusal *why)
 	if (version != KVM_API_VERSION)
 		return refuse(why, ENOTSUP, "%s: API version %d, 12 is needed: is it KVM?",
 			      device_path, version);
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (ioctl(kvm->fd, KVM_CHECK_EXTENSION, needed[i].cap) <= 0 &&
+	for (size_t cap = 0; cap < sizeof(needed) / sizeof(needed[0]); cap++)
+		if (needed[cap] && ioctl(kvm->fd, KVM_CHECK_EXTENSION, cap) <= 0 &&
 		    len < sizeof(missing))
 			len += (size_t)snprintf(missing + len, sizeof(missing) - len, " %s",
-						needed[i].name);
+						needed[cap]);
 	if (len)
 		return refuse(why, ENOTSUP,
 			      "%s: this kernel's KVM lacks%s; a newer kernel is needed",

@@ -62,10 +62,6 @@ static int open_net(struct machine *machine, unsigned index, unsigned first_gsi,
 					 .pairs = wish->pairs,
 					 .mtu = (uint16_t)wish->mtu,
 					 .first_gsi = first_gsi};
-	struct net_link_setup link = {.net = &machine->net[index],
-				      .lock = &machine->lock,
-				      .path = wish->socket,
-				      .server = wish->server};
 	int rc;
 
 	memcpy(setup.mac, wish->mac, sizeof(setup.mac));
@@ -76,7 +72,8 @@ static int open_net(struct machine *machine, unsigned index, unsigned first_gsi,
 	if (rc == 0 && pci_host_add(&machine->pci, &machine->net[index].vp.pci) < 0)
 		rc = refuse(why, ENOSPC, "net%u: no PCI slot left", index);
 	/* The link's open leaves it closable even when it fails. */
-	return net_link_open(&machine->link[index], &link, why) ?: rc;
+	return net_link_open(&machine->link[index], &machine->net[index], &machine->lock, wish, why)
+		       ?: rc;
 }
 
 static int open_devices(struct machine *machine, struct refusal *why)

@@ -11,32 +11,34 @@ enum {
 	WORD_EVERY_MS = 10000,
 };
 
-int net_link_open(struct net_link *link, const struct net_link_setup *setup, struct refusal *why)
+int net_link_open(struct net_link *link, struct virtio_net *net, pthread_mutex_t *lock,
+		  const struct options_net *wish, struct refusal *why)
 {
-	memset(link, 0, sizeof(*link));
-	link->net = setup->net;
-	link->lock = setup->lock;
-	link->path = setup->path;
-	link->listen_fd = -1;
-	link->pause_ms = PAUSE_FIRST_MS;
+	const struct guest_ram *ram = net->vp.world->ram;
+
+	*link = (struct net_link){.net = net,
+				  .lock = lock,
+				  .path = wish->socket,
+				  .listen_fd = -1,
+				  .pause_ms = PAUSE_FIRST_MS,
+				  .device = {.regions = link->region,
+					     .n_regions = ram->n_regions,
+					     .queues = link->queue}};
 	vhost_user_init(&link->vu);
-	for (unsigned i = 0; i < link->net->vp.world->ram->n_regions; i++) {
-		const struct guest_ram_region *region = &link->net->vp.world->ram->region[i];
+	for (unsigned i = 0; i < ram->n_regions; i++) {
+		const struct guest_ram_region *region = &ram->region[i];
 
 		link->region[i] = (struct vhost_user_region){.gpa = region->gpa,
 							     .len = region->size,
 							     .va = (uintptr_t)region->hva,
 							     .fd = region->fd};
 	}
-	link->device = (struct vhost_user_device){.regions = link->region,
-						  .n_regions = link->net->vp.world->ram->n_regions,
-						  .queues = link->queue};
-	if (setup->server) {
-		link->listen_fd = vhost_user_listen(setup->path);
-		if (link->listen_fd < 0)
-			return refuse(why, -link->listen_fd, "%s: cannot listen at %s: %s",
-				      link->net->name, setup->path, strerror(-link->listen_fd));
-	}
+	if (!wish->server)
+		return 0;
+	link->listen_fd = vhost_user_listen(link->path);
+	if (link->listen_fd < 0)
+		return refuse(why, -link->listen_fd, "%s: cannot listen at %s: %s", net->name,
+			      link->path, strerror(-link->listen_fd));
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <pthread.h>
 
+#include "vmm/options.h"
 #include "vmm/vhost_user.h"
 #include "vmm/virtio_net.h"
 
@@ -34,14 +35,8 @@ struct net_link {
 	struct vhost_user_device device;
 };
 
-struct net_link_setup {
-	struct virtio_net *net;
-	pthread_mutex_t *lock;
-	const char *path;
-	bool server; /* the back-end connects to us */
-};
-
-int net_link_open(struct net_link *link, const struct net_link_setup *setup, struct refusal *why);
+int net_link_open(struct net_link *link, struct virtio_net *net, pthread_mutex_t *lock,
+		  const struct options_net *wish, struct refusal *why);
 /* Stops the queues in good order first, if they run. */
 void net_link_close(struct net_link *link);
 

@@ -52,19 +52,16 @@ void pci_set_bar(struct pci_function *function, uint32_t len, uint64_t base)
 	memcpy(function->writable + PCI_BASE_ADDRESS_0, &mask, sizeof(mask));
 }
 
-unsigned pci_add_capability(struct pci_function *function, const uint8_t *body, unsigned len)
+unsigned pci_add_capability(struct pci_function *function, const void *body, unsigned len)
 {
 	unsigned at = function->next_capability;
 	uint8_t *config = function->config;
 
 	memcpy(config + at, body, len);
-	config[at + PCI_CAP_LIST_NEXT] = 0;
-	if (function->last_capability)
-		config[function->last_capability + PCI_CAP_LIST_NEXT] = (uint8_t)at;
-	else
-		config[PCI_CAPABILITY_LIST] = (uint8_t)at;
+	/* The newest comes first; the order means nothing. */
+	config[at + PCI_CAP_LIST_NEXT] = config[PCI_CAPABILITY_LIST];
+	config[PCI_CAPABILITY_LIST] = (uint8_t)at;
 	config[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
-	function->last_capability = (uint8_t)at;
 	function->next_capability = (uint8_t)((at + len + 3) & ~3u);
 	return at;
 }

@@ -29,7 +29,6 @@ struct pci_function {
 	uint64_t bar_base;
 	bool bar_enabled;
 	uint8_t next_capability; /* where pci_add_capability() goes on */
-	uint8_t last_capability;
 	/* May be NULL. moved: bar_base or bar_enabled is about to become the given values. written:
 	 * some bytes from offset have changed. read: about to be read, for windows. */
 	void (*moved)(struct pci_function *function, uint64_t base, bool enabled);
@@ -61,7 +60,7 @@ void pci_function_init(struct pci_function *function, const char *name,
 void pci_set_bar(struct pci_function *function, uint32_t len, uint64_t base);
 /* Returns the offset of the capability in config space. The first byte of `body` is the id; the
  * second, the link to the next one, is filled in. */
-unsigned pci_add_capability(struct pci_function *function, const uint8_t *body, unsigned len);
+unsigned pci_add_capability(struct pci_function *function, const void *body, unsigned len);
 
 uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigned width);
 void pci_config_write(struct pci_function *function, unsigned offset, unsigned width,

@@ -54,74 +54,70 @@ static void wake(const struct virtio_net *net)
 		say("%s: cannot wake the control thread: %m", net->name);
 }
 
-static uint8_t set_pairs(struct virtio_net *net, const uint8_t *data, size_t len)
+static bool set_pairs(struct virtio_net *net, const uint8_t *data, size_t len)
 {
 	uint16_t pairs;
 
 	if (len < sizeof(pairs) || !acked(net, VIRTIO_NET_F_MQ))
-		return VIRTIO_NET_ERR;
+		return false;
 	memcpy(&pairs, data, sizeof(pairs));
 	if (pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs * 2u > virtio_net_data_queues(net))
-		return VIRTIO_NET_ERR;
+		return false;
 	net->pairs = pairs;
 	wake(net);
-	return VIRTIO_NET_OK;
+	return true;
 }
 
 /* Two tables, unicast and multicast: a 32-bit count each, then that many addresses. */
-static uint8_t check_mac_table(const uint8_t *data, size_t len)
+static bool is_mac_table(const uint8_t *data, size_t len)
 {
 	for (unsigned table = 0; table < 2; table++) {
 		uint32_t n;
 
 		if (len < sizeof(n))
-			return VIRTIO_NET_ERR;
+			return false;
 		memcpy(&n, data, sizeof(n));
 		data += sizeof(n);
 		len -= sizeof(n);
 		if (n > len / VIRTIO_NET_MAC_LEN)
-			return VIRTIO_NET_ERR;
+			return false;
 		data += (size_t)n * VIRTIO_NET_MAC_LEN;
 		len -= (size_t)n * VIRTIO_NET_MAC_LEN;
 	}
-	return VIRTIO_NET_OK;
+	return true;
 }
 
-static uint8_t mac_command(struct virtio_net *net, uint8_t command, const uint8_t *data, size_t len)
+static bool set_mac(struct virtio_net *net, const uint8_t *data, size_t len)
 {
-	if (command == VIRTIO_NET_CTRL_MAC_TABLE_SET)
-		return check_mac_table(data, len);
-	if (command != VIRTIO_NET_CTRL_MAC_ADDR_SET || len < VIRTIO_NET_MAC_LEN || (data[0] & 1))
-		return VIRTIO_NET_ERR;
+	if (len < VIRTIO_NET_MAC_LEN || (data[0] & 1))
+		return false;
 	memcpy(net->config.mac, data, VIRTIO_NET_MAC_LEN);
-	return VIRTIO_NET_OK;
+	return true;
 }
 
 /* Receive modes and VLANs are acknowledged and not enforced: vhost-user has no message for them,
  * and a switch delivers what the port should have. */
-static uint8_t command(void *ctx, uint8_t command_class, uint8_t cmd, const uint8_t *data,
-		       size_t len)
+static bool command(void *ctx, uint8_t command_class, uint8_t cmd, const uint8_t *data, size_t len)
 {
 	struct virtio_net *net = ctx;
 
 	switch (command_class) {
 	case VIRTIO_NET_CTRL_RX:
-		return cmd <= VIRTIO_NET_CTRL_RX_NOBCAST && len >= 1 ? VIRTIO_NET_OK
-								     : VIRTIO_NET_ERR;
+		return cmd <= VIRTIO_NET_CTRL_RX_NOBCAST && len >= 1;
 	case VIRTIO_NET_CTRL_MAC:
-		return mac_command(net, cmd, data, len);
+		return cmd == VIRTIO_NET_CTRL_MAC_TABLE_SET
+			       ? is_mac_table(data, len)
+			       : cmd == VIRTIO_NET_CTRL_MAC_ADDR_SET && set_mac(net, data, len);
 	case VIRTIO_NET_CTRL_VLAN:
-		return cmd <= VIRTIO_NET_CTRL_VLAN_DEL && len >= 2 ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
+		return cmd <= VIRTIO_NET_CTRL_VLAN_DEL && len >= 2;
 	case VIRTIO_NET_CTRL_ANNOUNCE:
-		if (cmd != VIRTIO_NET_CTRL_ANNOUNCE_ACK)
-			return VIRTIO_NET_ERR;
-		net->config.status &= (uint16_t)~VIRTIO_NET_S_ANNOUNCE;
-		return VIRTIO_NET_OK;
+		if (cmd == VIRTIO_NET_CTRL_ANNOUNCE_ACK)
+			net->config.status &= (uint16_t)~VIRTIO_NET_S_ANNOUNCE;
+		return cmd == VIRTIO_NET_CTRL_ANNOUNCE_ACK;
 	case VIRTIO_NET_CTRL_MQ:
-		return cmd == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET ? set_pairs(net, data, len)
-							      : VIRTIO_NET_ERR;
+		return cmd == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET && set_pairs(net, data, len);
 	default:
-		return VIRTIO_NET_ERR;
+		return false;
 	}
 }
 
@@ -237,9 +233,9 @@ void virtio_net_close(struct virtio_net *net)
 void virtio_net_offer(struct virtio_net *net, uint64_t backend_features,
 		      unsigned backend_max_queues)
 {
-	unsigned pairs = backend_max_queues / 2;
-
-	net->max_pairs = pairs < net->pairs_asked ? pairs : net->pairs_asked;
+	net->max_pairs = net->pairs_asked;
+	if (net->max_pairs > backend_max_queues / 2)
+		net->max_pairs = backend_max_queues / 2;
 	net->config.max_virtqueue_pairs = (uint16_t)net->max_pairs;
 	net->vp.n_queues = 2 * net->max_pairs + 1;
 	net->vp.offered = (backend_features & from_backend) | from_launcher;
@@ -251,12 +247,9 @@ void virtio_net_offer(struct virtio_net *net, uint64_t backend_features,
 
 static void publish_link(struct virtio_net *net)
 {
-	bool up = net->link_up && !net->held_down;
-
-	if (up)
+	net->config.status &= (uint16_t)~VIRTIO_NET_S_LINK_UP;
+	if (net->link_up && !net->held_down)
 		net->config.status |= VIRTIO_NET_S_LINK_UP;
-	else
-		net->config.status &= (uint16_t)~VIRTIO_NET_S_LINK_UP;
 	virtio_pci_config_changed(&net->vp);
 }
 

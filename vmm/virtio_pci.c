@@ -10,7 +10,6 @@
 
 enum {
 	WINDOW_DATA = offsetof(struct virtio_pci_cfg_cap, pci_cfg_data),
-	MSIX_CAP_LEN = 12,
 	MSIX_CONTROL_HIGH = PCI_MSIX_FLAGS + 1, /* enable and function mask */
 	COMMON_LEN = 0x38,
 	DEVICE_LEN = 0x1000,
@@ -132,45 +131,43 @@ static void about_to_read(struct pci_function *function, unsigned offset, unsign
 	}
 }
 
+/* extra: the multiplier of notifications, the data of the window. */
 static unsigned add_vendor_capability(struct virtio_pci *vp, uint8_t type, uint32_t offset,
-				      uint32_t len, unsigned extra)
+				      uint32_t len, uint32_t extra)
 {
-	struct {
+	const bool is_long = type == VIRTIO_PCI_CAP_NOTIFY_CFG || type == VIRTIO_PCI_CAP_PCI_CFG;
+	const struct {
 		struct virtio_pci_cap cap;
-		uint32_t extra; /* the multiplier of notify, the data of the window */
-	} body = {
-		.cap = {.cap_vndr = PCI_CAP_ID_VNDR,
-			.cap_len = (uint8_t)(sizeof(body.cap) + extra),
-			.cfg_type = type,
-			.offset = offset,
-			.length = len},
-		.extra = type == VIRTIO_PCI_CAP_NOTIFY_CFG ? VIRTIO_NOTIFY_MULTIPLIER : 0,
-	};
-	uint8_t bytes[sizeof(body)];
+		uint32_t extra;
+	} body = {.cap = {.cap_vndr = PCI_CAP_ID_VNDR,
+			  .cap_len = sizeof(body.cap) + (is_long ? sizeof(extra) : 0),
+			  .cfg_type = type,
+			  .offset = offset,
+			  .length = len},
+		  .extra = extra};
 
-	memcpy(bytes, &body, sizeof(bytes));
-	return pci_add_capability(&vp->pci, bytes, sizeof(body.cap) + extra);
+	return pci_add_capability(&vp->pci, &body, body.cap.cap_len);
 }
 
 static void add_capabilities(struct virtio_pci *vp)
 {
-	uint8_t msix[MSIX_CAP_LEN] = {PCI_CAP_ID_MSIX};
-	uint16_t last_vector = (uint16_t)(vp->msix.n_vectors - 1);
-	uint32_t table = VIRTIO_BAR_MSIX_TABLE, pba = VIRTIO_BAR_MSIX_PBA;
+	const struct {
+		uint8_t id, next;
+		uint16_t control;
+		uint32_t table, pba;
+	} msix = {PCI_CAP_ID_MSIX, 0, (uint16_t)(vp->msix.n_vectors - 1), VIRTIO_BAR_MSIX_TABLE,
+		  VIRTIO_BAR_MSIX_PBA};
 	uint8_t *writable;
 
-	memcpy(msix + PCI_MSIX_FLAGS, &last_vector, sizeof(last_vector));
-	memcpy(msix + PCI_MSIX_TABLE, &table, sizeof(table));
-	memcpy(msix + PCI_MSIX_PBA, &pba, sizeof(pba));
-	vp->msix_at = pci_add_capability(&vp->pci, msix, sizeof(msix));
+	vp->msix_at = pci_add_capability(&vp->pci, &msix, sizeof(msix));
 	vp->pci.writable[vp->msix_at + MSIX_CONTROL_HIGH] =
 		(PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL) >> 8;
 	add_vendor_capability(vp, VIRTIO_PCI_CAP_COMMON_CFG, VIRTIO_BAR_COMMON, COMMON_LEN, 0);
 	add_vendor_capability(vp, VIRTIO_PCI_CAP_ISR_CFG, VIRTIO_BAR_ISR, 1, 0);
 	add_vendor_capability(vp, VIRTIO_PCI_CAP_DEVICE_CFG, VIRTIO_BAR_DEVICE, DEVICE_LEN, 0);
 	add_vendor_capability(vp, VIRTIO_PCI_CAP_NOTIFY_CFG, VIRTIO_BAR_NOTIFY,
-			      vp->n_queues * VIRTIO_NOTIFY_MULTIPLIER, 4);
-	vp->window_at = add_vendor_capability(vp, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 4);
+			      vp->n_queues * VIRTIO_NOTIFY_MULTIPLIER, VIRTIO_NOTIFY_MULTIPLIER);
+	vp->window_at = add_vendor_capability(vp, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 0);
 	writable = vp->pci.writable + vp->window_at;
 	memset(writable + offsetof(struct virtio_pci_cap, offset), 0xff, 8 + 4);
 	writable[offsetof(struct virtio_pci_cap, bar)] = 0xff;

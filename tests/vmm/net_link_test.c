@@ -34,7 +34,7 @@ struct rig {
 
 static void rig_open(struct rig *rig, unsigned pairs)
 {
-	struct net_link_setup setup = {.net = &rig->net.net, .lock = &rig->lock, .server = true};
+	struct options_net wish = {.server = true};
 	struct refusal why;
 
 	net_rig_open(&rig->net, pairs);
@@ -46,8 +46,8 @@ static void rig_open(struct rig *rig, unsigned pairs)
 	if (!mkdtemp(rig->folder))
 		abort();
 	snprintf(rig->path, sizeof(rig->path), "%s/s", rig->folder);
-	setup.path = rig->path;
-	if (net_link_open(&rig->link, &setup, &why) < 0)
+	wish.socket = rig->path;
+	if (net_link_open(&rig->link, &rig->net.net, &rig->lock, &wish, &why) < 0)
 		abort();
 	scripted_backend_init(&rig->backend);
 }
