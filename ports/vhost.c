@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 /* How many ticks of housekeeping, a second apart, a front-end may take from its features to its
- * memory. */
-enum { NO_MEMORY_TICKS = 3 };
+ * memory; and how long QEMU's rings are unless it is told otherwise. */
+enum { NO_MEMORY_TICKS = 3, QEMU_RING_SIZE = 256 };
 
 static unsigned n_vrings(const struct vhost_port *vp)
 {
@@ -203,10 +203,12 @@ static void give_hints(const struct vhost_port *vp)
 	uint16_t mtu = vhost_lib_mtu(vp->lib);
 	struct vhost_lib_ring ring;
 
-	if (vhost_lib_ring(vp->lib, 0, &ring) == 0 && ring.size <= 256)
+	/* What other front-ends have is their driver's choice. */
+	if (vhost_lib_ring(vp->lib, 0, &ring) == 0 && ring.size == QEMU_RING_SIZE)
 		log_event(LOG_INFO,
-			  "port %s: rings of %u entries lose frames in bursts: with QEMU, add "
-			  "rx_queue_size=1024,tx_queue_size=1024 to -device virtio-net-pci",
+			  "port %s: rings of %u entries lose frames in bursts: with QEMU, whose "
+			  "default they are, add rx_queue_size=1024,tx_queue_size=1024 to -device "
+			  "virtio-net-pci",
 			  vp->port.name, ring.size);
 	if (vp->conf->mtu && mtu && mtu != vp->conf->mtu)
 		log_event(LOG_WARNING,

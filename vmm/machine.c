@@ -41,75 +41,45 @@ static void serial_transmit(void *ctx, uint8_t byte)
 	console_put(&machine->console, byte);
 }
 
-/* The name and the place make the address: the same VM has the same one each time it starts. */
-static void derive_mac(const char *name, unsigned index, uint8_t mac[OPTIONS_MAC_LEN])
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-
-	for (const char *c = name; *c; c++)
-		hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
-	hash = (hash ^ index) * UINT64_C(0x100000001b3);
-	mac[0] = 0x02; /* locally administered */
-	for (unsigned i = 1; i < OPTIONS_MAC_LEN; i++)
-		mac[i] = (uint8_t)(hash >> (8 * i));
-}
-
-static int open_net(struct machine *machine, unsigned index, unsigned first_gsi,
-		    struct refusal *why)
+static int open_net(struct machine *machine, unsigned index, struct refusal *why)
 {
 	const struct options_net *wish = &machine->options->net[index];
-	struct virtio_net_setup setup = {.index = index,
-					 .pairs = wish->pairs,
-					 .mtu = (uint16_t)wish->mtu,
-					 .first_gsi = first_gsi};
-	int rc;
+	struct virtio_net *net = &machine->net[index];
+	int rc = virtio_net_open(net, &machine->virtio, index, wish, why);
 
-	memcpy(setup.mac, wish->mac, sizeof(setup.mac));
-	if (memcmp(setup.mac, (uint8_t[OPTIONS_MAC_LEN]){0}, sizeof(setup.mac)) == 0)
-		derive_mac(machine->options->name, index, setup.mac);
-	rc = virtio_net_open(&machine->net[index], &machine->virtio, &setup, why);
 	machine->n_nets = index + 1;
-	if (rc == 0 && pci_host_add(&machine->pci, &machine->net[index].vp.pci) < 0)
+	if (rc == 0 && pci_host_add(&machine->pci, &net->vp.pci) < 0)
 		rc = refuse(why, ENOSPC, "net%u: no PCI slot left", index);
 	/* The link's open leaves it closable even when it fails. */
-	return net_link_open(&machine->link[index], &machine->net[index], &machine->lock, wish, why)
-		       ?: rc;
+	return net_link_open(&machine->link[index], net, &machine->lock, wish, why) ?: rc;
 }
 
 static int open_devices(struct machine *machine, struct refusal *why)
 {
-	const struct options *options = machine->options;
-	unsigned n_gsis = 0;
-	int rc;
+	unsigned n = machine->options->n_nets;
+	const struct bus_range serial = {.name = "serial",
+					 .base = PORT_COM1,
+					 .len = SERIAL_PORTS,
+					 .enabled = true,
+					 .ops = &serial_ops,
+					 .device = &machine->serial};
+	int rc = 0;
 
-	for (unsigned i = 0; i < options->n_nets; i++)
-		n_gsis += 2 * options->net[i].pairs + 1;
-	rc = events_init(&machine->events, machine->kvm.vm_fd, n_gsis);
-	if (rc < 0)
-		return refuse(why, -rc, "out of memory");
 	machine->virtio = (struct virtio_world){.events = &machine->events,
 						.ram = &machine->ram,
 						.mmio = &machine->mmio,
 						.wake_fd = machine->wake_fd};
-	machine->net = calloc(options->n_nets + 1, sizeof(*machine->net));
-	machine->link = calloc(options->n_nets + 1, sizeof(*machine->link));
-	if (!machine->net || !machine->link)
+	machine->net = calloc(n + 1, sizeof(*machine->net));
+	machine->link = calloc(n + 1, sizeof(*machine->link));
+	if (!machine->net || !machine->link ||
+	    events_init(&machine->events, machine->kvm.vm_fd, n * VIRTIO_MAX_QUEUES) < 0)
 		return refuse(why, ENOMEM, "out of memory");
 	serial_init(&machine->serial, serial_irq, serial_transmit, machine);
 	if (stop_add_ports(&machine->stop, &machine->io) < 0 ||
-	    pci_host_init(&machine->pci, &machine->io) < 0 ||
-	    bus_add(&machine->io, &(struct bus_range){.name = "serial",
-						      .base = PORT_COM1,
-						      .len = SERIAL_PORTS,
-						      .enabled = true,
-						      .ops = &serial_ops,
-						      .device = &machine->serial}) < 0)
+	    pci_host_init(&machine->pci, &machine->io) < 0 || bus_add(&machine->io, &serial) < 0)
 		return refuse(why, ENOSPC, "too many devices");
-	n_gsis = GSI_MSI_FIRST;
-	for (unsigned i = 0; i < options->n_nets && rc == 0; i++) {
-		rc = open_net(machine, i, n_gsis, why);
-		n_gsis += 2 * options->net[i].pairs + 1;
-	}
+	for (unsigned i = 0; i < n && rc == 0; i++)
+		rc = open_net(machine, i, why);
 	return rc;
 }
 

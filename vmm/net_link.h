@@ -12,7 +12,6 @@
 #include <poll.h>
 #include <pthread.h>
 
-#include "vmm/options.h"
 #include "vmm/vhost_user.h"
 #include "vmm/virtio_net.h"
 

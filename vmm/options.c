@@ -285,6 +285,19 @@ void options_print_help(FILE *out)
 	fputs(help_tail, out);
 }
 
+/* The name and the place make the address: the same VM has the same one each time it starts. */
+static void derive_mac(const char *name, unsigned index, uint8_t mac[OPTIONS_MAC_LEN])
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+	for (const char *c = name; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+	hash = (hash ^ index) * UINT64_C(0x100000001b3);
+	mac[0] = 0x02; /* locally administered */
+	for (unsigned i = 1; i < OPTIONS_MAC_LEN; i++)
+		mac[i] = (uint8_t)(hash >> (8 * i));
+}
+
 /* What only makes sense together. */
 static int check_whole(struct options *options, struct refusal *why)
 {
@@ -301,11 +314,16 @@ static int check_whole(struct options *options, struct refusal *why)
 	if (options->initrd && !options->kernel)
 		return refuse(why, EINVAL,
 			      "--initrd: the built-in guest takes none; give --kernel");
-	for (unsigned i = 0; i < options->n_nets; i++)
+	for (unsigned i = 0; i < options->n_nets; i++) {
+		struct options_net *net = &options->net[i];
+
 		for (unsigned j = 0; j < i; j++)
-			if (strcmp(options->net[i].socket, options->net[j].socket) == 0)
+			if (strcmp(net->socket, options->net[j].socket) == 0)
 				return refuse(why, EINVAL, "--net: socket %s is given twice",
-					      options->net[i].socket);
+					      net->socket);
+		if (memcmp(net->mac, (uint8_t[OPTIONS_MAC_LEN]){0}, sizeof(net->mac)) == 0)
+			derive_mac(options->name, i, net->mac);
+	}
 	return 0;
 }
 

@@ -26,7 +26,7 @@ enum sandbox_mode {
 
 struct options_net {
 	char *socket;
-	uint8_t mac[OPTIONS_MAC_LEN]; /* all zero: derived from the name of the VM */
+	uint8_t mac[OPTIONS_MAC_LEN]; /* if not given, derived from the name of the VM */
 	unsigned pairs;
 	unsigned mtu;	 /* 0: none */
 	unsigned server; /* 1: the back-end connects to us */

@@ -186,8 +186,8 @@ static int open_eventfds(struct virtio_net *net, struct refusal *why)
 	return 0;
 }
 
-int virtio_net_open(struct virtio_net *net, const struct virtio_world *world,
-		    const struct virtio_net_setup *setup, struct refusal *why)
+int virtio_net_open(struct virtio_net *net, const struct virtio_world *world, unsigned index,
+		    const struct options_net *wish, struct refusal *why)
 {
 	static const struct pci_identity identity = {.vendor = VENDOR_VIRTIO,
 						     .device = DEVICE_MODERN + VIRTIO_ID_NET,
@@ -195,7 +195,7 @@ int virtio_net_open(struct virtio_net *net, const struct virtio_world *world,
 						     .subsystem = DEVICE_MODERN + VIRTIO_ID_NET,
 						     .class_code = CLASS_ETHERNET,
 						     .revision = 1};
-	uint64_t bar_base = LAYOUT_PCI_WINDOW + (uint64_t)setup->index * VIRTIO_BAR_LEN;
+	uint64_t bar_base = LAYOUT_PCI_WINDOW + (uint64_t)index * VIRTIO_BAR_LEN;
 	int rc;
 
 	*net = (struct virtio_net){.vp = {.world = world,
@@ -203,17 +203,18 @@ int virtio_net_open(struct virtio_net *net, const struct virtio_world *world,
 					  .device = net,
 					  .config = &net->config,
 					  .config_len = sizeof(net->config),
-					  .n_queues = 2 * setup->pairs + 1},
-				   .pairs_asked = setup->pairs,
-				   .max_pairs = setup->pairs,
+					  .n_queues = 2 * wish->pairs + 1},
+				   .pairs_asked = wish->pairs,
+				   .max_pairs = wish->pairs,
 				   .pairs = 1,
-				   .config = {.mtu = setup->mtu,
-					      .max_virtqueue_pairs = (uint16_t)setup->pairs,
+				   .config = {.mtu = (uint16_t)wish->mtu,
+					      .max_virtqueue_pairs = (uint16_t)wish->pairs,
 					      .duplex = DUPLEX_FULL,
 					      .speed = UINT32_MAX /* unknown */}};
-	memcpy(net->config.mac, setup->mac, sizeof(net->config.mac));
-	snprintf(net->name, sizeof(net->name), "net%u", setup->index);
-	rc = virtio_pci_init(&net->vp, net->name, &identity, bar_base, setup->first_gsi);
+	memcpy(net->config.mac, wish->mac, sizeof(net->config.mac));
+	snprintf(net->name, sizeof(net->name), "net%u", index);
+	rc = virtio_pci_init(&net->vp, net->name, &identity, bar_base,
+			     GSI_MSI_FIRST + index * VIRTIO_MAX_QUEUES);
 	if (rc < 0)
 		return refuse(why, -rc, "%s: too many devices", net->name);
 	return open_eventfds(net, why);

@@ -14,6 +14,7 @@
 #include <linux/virtio_net.h>
 
 #include "vmm/control_queue.h"
+#include "vmm/options.h"
 #include "vmm/virtio_pci.h"
 
 enum {
@@ -34,16 +35,9 @@ struct virtio_net {
 	struct control_queue control;
 };
 
-struct virtio_net_setup {
-	unsigned index; /* names it net0, net1, ... */
-	uint8_t mac[VIRTIO_NET_MAC_LEN];
-	unsigned pairs;
-	uint16_t mtu; /* 0: not offered */
-	unsigned first_gsi;
-};
-
-int virtio_net_open(struct virtio_net *net, const struct virtio_world *world,
-		    const struct virtio_net_setup *setup, struct refusal *why);
+/* The index names it net0, net1, ... and gives it its place on the bus and its GSIs. */
+int virtio_net_open(struct virtio_net *net, const struct virtio_world *world, unsigned index,
+		    const struct options_net *wish, struct refusal *why);
 void virtio_net_close(struct virtio_net *net);
 
 /* What a driver may be offered on top of this back-end. Before the driver has negotiated. */

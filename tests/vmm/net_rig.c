@@ -18,10 +18,8 @@ enum {
 void net_rig_open(struct net_rig *rig, unsigned pairs)
 {
 	struct guest_ram_wish wish = {.size = RIG_RAM, .page_size = LAYOUT_PAGE};
-	struct virtio_net_setup setup = {.pairs = pairs,
-					 .mac = {2, 0, 0, 0, 0, 7},
-					 .mtu = 1500,
-					 .first_gsi = FAKE_FIRST_GSI};
+	const struct options_net wish_net = {
+		.pairs = pairs, .mac = {2, 0, 0, 0, 0, 7}, .mtu = 1500};
 	struct refusal why;
 
 	memset(rig, 0, sizeof(*rig));
@@ -29,7 +27,7 @@ void net_rig_open(struct net_rig *rig, unsigned pairs)
 	rig->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	rig->virtio = (struct virtio_world){&rig->events.base, &rig->ram, &rig->mmio, rig->wake_fd};
 	if (guest_ram_open(&rig->ram, &wish, &why) < 0 || pci_host_init(&rig->pci, &rig->io) < 0 ||
-	    virtio_net_open(&rig->net, &rig->virtio, &setup, &why) < 0 ||
+	    virtio_net_open(&rig->net, &rig->virtio, 0, &wish_net, &why) < 0 ||
 	    pci_host_add(&rig->pci, &rig->net.vp.pci) != SLOT)
 		abort();
 	virtio_net_offer(&rig->net, ~UINT64_C(0), ALL_QUEUES);
