@@ -52,10 +52,10 @@ static int region_open(struct guest_ram_region *region, const struct guest_ram_w
 			"--hugepages: cannot %s %lu MiB in pages of %lu MiB: %m; set "
 			"/sys/kernel/mm/hugepages/hugepages-%lukB/nr_hugepages to %lu or more, "
 			"or leave --hugepages out",
-			what, region->size >> 20, wish->page_size >> 20, wish->page_size >> 10,
-			region->size >> log2);
+			what, wish->size >> 20, wish->page_size >> 20, wish->page_size >> 10,
+			wish->size >> log2);
 	return refuse(why, errno, "memory: cannot %s %lu MiB: %m; ask for less with --memory", what,
-		      region->size >> 20);
+		      wish->size >> 20);
 }
 
 int guest_ram_open(struct guest_ram *ram, const struct guest_ram_wish *wish, struct refusal *why)

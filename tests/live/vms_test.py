@@ -117,6 +117,10 @@ def two_tiny_guests_lose_no_echo_and_no_kick_leaves_kvm():
             mmio = stat(log, name, "vcpu0 exit to launcher: mmio")
             expect(mmio < 200, f"{mmio} exits of {name} for device memory: frames cost some")
             measured(f"exits to the launcher for device memory, {name}, {frames} frames", mmio)
+            resident = stat(log, name, "resident beyond guest RAM:")
+            expect(resident <= 8192, f"the launcher of {name} has {resident} KiB")
+            measured(f"resident memory of the launcher beyond guest RAM, {name}", f"{resident} KiB")
+            measured(f"start to the first instruction, {name}", re.search(rf"vm {name}: stats: start to .*: (.* ms)", log)[1])
         measured("exits from guest mode a frame, left", f"{stat(log, 'left', 'vcpu0 kvm: exits') / frames:.2f}")
         measured("SIGTERM to the end with one VM up", f"{took * 1000:.0f} ms")
 
