@@ -177,25 +177,31 @@ static int load_segment(const struct guest_ram *ram, const struct boot_file *fil
 	return 0;
 }
 
+/* Notes first: what has no entry for us is not loaded. */
 static int load_segments(const struct guest_ram *ram, const struct boot_file *file,
 			 struct boot_plan *plan, struct refusal *why)
 {
 	struct elf elf;
+	struct segment s[MAX_PROGRAM_HEADERS];
 	int rc = read_header(&elf, file, why);
 
 	for (unsigned i = 0; rc == 0 && i < elf.n; i++) {
-		struct segment segment;
-
-		if (!segment_at(&elf, i, &segment))
+		if (!segment_at(&elf, i, &s[i]))
 			return refuse(why, ENOEXEC,
 				      "kernel %s: ELF segment %u passes the end of the file: "
 				      "truncated file",
 				      file->name, i);
-		if (segment.type == PT_LOAD)
-			rc = load_segment(ram, file, &segment, plan, why);
-		else if (segment.type == PT_NOTE && plan->entry == 0)
-			plan->entry = pvh_entry_in(file, &segment);
+		if (s[i].type == PT_NOTE && plan->entry == 0)
+			plan->entry = pvh_entry_in(file, &s[i]);
 	}
+	if (rc == 0 && plan->entry == 0)
+		return refuse(why, ENOEXEC,
+			      "kernel %s: ELF file without a PVH entry note; build with "
+			      "CONFIG_PVH=y or give the bzImage",
+			      file->name);
+	for (unsigned i = 0; rc == 0 && i < elf.n; i++)
+		if (s[i].type == PT_LOAD)
+			rc = load_segment(ram, file, &s[i], plan, why);
 	return rc;
 }
 
@@ -228,11 +234,6 @@ int boot_elf_load(const struct guest_ram *ram, const struct boot_source *source,
 
 	if (rc < 0)
 		return rc;
-	if (plan->entry == 0)
-		return refuse(why, ENOEXEC,
-			      "kernel %s: ELF file without a PVH entry note; build with "
-			      "CONFIG_PVH=y or give the bzImage",
-			      file->name);
 	if (plan->entry < plan->kernel_start || plan->entry >= plan->kernel_end)
 		return refuse(why, ENOEXEC, "kernel %s: PVH entry 0x%lx lies in no segment",
 			      file->name, plan->entry);

@@ -37,8 +37,9 @@ int net_link_open(struct net_link *link, struct virtio_net *net, pthread_mutex_t
 		return 0;
 	link->listen_fd = vhost_user_listen(link->path);
 	if (link->listen_fd < 0)
-		return refuse(why, -link->listen_fd, "%s: cannot listen at %s: %s", net->name,
-			      link->path, strerror(-link->listen_fd));
+		return refuse(why, -link->listen_fd,
+			      "%s: cannot listen at %s: %s; give a free path in a folder of yours",
+			      net->name, link->path, strerror(-link->listen_fd));
 	return 0;
 }
 

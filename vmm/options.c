@@ -1,6 +1,7 @@
 #include "vmm/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,6 +315,8 @@ static int check_whole(struct options *options, struct refusal *why)
 	if (options->initrd && !options->kernel)
 		return refuse(why, EINVAL,
 			      "--initrd: the built-in guest takes none; give --kernel");
+	if (options->status_fd >= 0 && fcntl(options->status_fd, F_GETFD) < 0)
+		return refuse(why, EINVAL, "--status-fd: %d is not open", options->status_fd);
 	for (unsigned i = 0; i < options->n_nets; i++) {
 		struct options_net *net = &options->net[i];
 

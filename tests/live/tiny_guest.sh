@@ -60,6 +60,9 @@ every_refusal_says_what_to_do() {
     ends 125 "is an empty file" --kernel "$work/empty"
     ends 125 "unknown kind" --kernel "$work/text"
     ends 125 "is not a file" --kernel "$work"
+    ends 125 "without a PVH entry" --kernel "$vmm"
+    ends 125 "File exists; give a free path" --net "socket=$work/text,role=server"
+    ends 125 "is not open" --status-fd 99
     ends 125 "multicast" --net socket=/tmp/x,mac=01:00:00:00:00:01
     ends 125 "socket=PATH is missing" --net mtu=1500
     ends 125 "given twice" --net socket=/tmp/x --net socket=/tmp/x
@@ -71,6 +74,10 @@ every_refusal_says_what_to_do() {
         chmod 755 "$work"
         setpriv --reuid 65534 --clear-groups "$vmm" --append action=poweroff </dev/null >"$work/out" 2>&1
         grep -q "adduser" "$work/out" || fault "without permission for /dev/kvm there is no advice"
+        unshare --mount sh -c "mount -t tmpfs none /dev && '$vmm' <&-" >"$work/out" 2>&1
+        grep -q "modprobe" "$work/out" || fault "without /dev/kvm there is no advice"
+        unshare --mount sh -c "mount --bind /dev/null /dev/kvm && '$vmm' <&-" >"$work/out" 2>&1
+        grep -q "is it KVM?" "$work/out" || fault "another device is taken for /dev/kvm"
     fi
 }
 

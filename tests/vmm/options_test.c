@@ -45,7 +45,7 @@ static void every_option_reaches_its_place(void)
 		      "--kernel|k|--initrd|i|--append|a b|--memory|1G|--cpus|3|--net|socket=/s,mac="
 		      "02:00:00:00:0a:FF,queues=4,mtu=9000,role=server|--net|socket=/"
 		      "t|--console|pty|"
-		      "--pin|1,0|--name|n|--sandbox|log|--stop-timeout|0|--timeout|9|--status-fd|7|"
+		      "--pin|1,0|--name|n|--sandbox|log|--stop-timeout|0|--timeout|9|--status-fd|2|"
 		      "--stats|--dry-run",
 		      &why),
 		0);
@@ -63,7 +63,7 @@ static void every_option_reaches_its_place(void)
 	CU_ASSERT_TRUE(o.n_pins == 2 && o.pin[0] == 1 && o.pin[1] == 0);
 	CU_ASSERT_EQUAL(o.sandbox, SANDBOX_LOG);
 	CU_ASSERT_TRUE(o.stats && o.dry_run && o.stop_timeout_s == 0 && o.timeout_s == 9);
-	CU_ASSERT_EQUAL(o.status_fd, 7);
+	CU_ASSERT_EQUAL(o.status_fd, 2);
 }
 
 static void every_mistake_is_named(void)
@@ -100,6 +100,7 @@ static void every_mistake_is_named(void)
 		{"--hugepages|4M", "none of 2M|1G"},
 		{"--pin|1,x", "\"x\""},
 		{"--sandbox|on", "none of off|log|kill"},
+		{"--status-fd|1000", "is not open"},
 		{"--stats=1", "takes no value"},
 		{"--cpus=0", "from 1 to 64"},
 		{"--initrd|i", "--kernel"},
