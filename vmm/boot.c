@@ -57,6 +57,8 @@ int boot_load(const struct guest_ram *ram, const struct boot_source *source, str
 	      struct refusal *why)
 {
 	const struct signature *s = signature_of(&source->kernel);
+	struct refusal inner;
+	int rc;
 
 	memset(plan, 0, sizeof(*plan));
 	if (!s || !s->load)
@@ -64,7 +66,8 @@ int boot_load(const struct guest_ram *ram, const struct boot_source *source, str
 			      "kernel %s: is %s; give a bzImage (/boot/vmlinuz-*) or an ELF "
 			      "vmlinux with a PVH note",
 			      source->kernel.name, boot_kind_name(&source->kernel));
-	return s->load(ram, source, plan, why);
+	rc = s->load(ram, source, plan, &inner);
+	return rc < 0 ? refuse(why, -rc, "kernel %s: %s", source->kernel.name, inner.text) : 0;
 }
 
 int boot_place_cmdline(const struct guest_ram *ram, const struct boot_source *source,

@@ -46,7 +46,8 @@ struct boot_plan {
 int boot_load(const struct guest_ram *ram, const struct boot_source *source, struct boot_plan *plan,
 	      struct refusal *why);
 
-/* The two kinds, for boot_load() and the tests. */
+/* The two kinds, for boot_load(), which puts the name of the kernel before what they refuse, and
+ * for the tests. */
 int boot_bzimage_load(const struct guest_ram *ram, const struct boot_source *source,
 		      struct boot_plan *plan, struct refusal *why);
 int boot_elf_load(const struct guest_ram *ram, const struct boot_source *source,

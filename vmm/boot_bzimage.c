@@ -28,22 +28,17 @@ static size_t header_end(const struct boot_file *kernel)
 	return end <= kernel->len ? end : 0;
 }
 
-static int check_header(const struct boot_file *kernel, const struct setup_header *hdr,
-			struct refusal *why)
+static int check_header(const struct setup_header *hdr, struct refusal *why)
 {
 	if (hdr->boot_flag != BOOT_FLAG)
-		return refuse(why, ENOEXEC,
-			      "kernel %s: boot flag is 0x%x, not 0xaa55: damaged file",
-			      kernel->name, hdr->boot_flag);
+		return refuse(why, ENOEXEC, "boot flag is 0x%x, not 0xaa55: damaged file",
+			      hdr->boot_flag);
 	if (hdr->version < PROTOCOL_64BIT)
 		return refuse(why, ENOEXEC,
-			      "kernel %s: boot protocol %u.%u is too old; 2.12 (Linux 3.8) or "
-			      "newer is needed",
-			      kernel->name, hdr->version >> 8, hdr->version & 0xff);
+			      "boot protocol %u.%u is too old; 2.12 (Linux 3.8) or newer is needed",
+			      hdr->version >> 8, hdr->version & 0xff);
 	if (!(hdr->loadflags & LOADED_HIGH) || !(hdr->xloadflags & XLF_KERNEL_64))
-		return refuse(why, ENOEXEC,
-			      "kernel %s: has no 64-bit entry; an amd64 bzImage is needed",
-			      kernel->name);
+		return refuse(why, ENOEXEC, "has no 64-bit entry; an amd64 bzImage is needed");
 	return 0;
 }
 
@@ -55,12 +50,12 @@ static int read_header(const struct boot_file *kernel, struct setup_header *hdr,
 
 	memset(hdr, 0, sizeof(*hdr));
 	if (end < SETUP_HEADER_MIN_END)
-		return refuse(why, ENOEXEC,
-			      "kernel %s: setup header is cut short (%zu bytes): damaged file or "
-			      "too old a kernel",
-			      kernel->name, kernel->len);
+		return refuse(
+			why, ENOEXEC,
+			"setup header is cut short (%zu bytes): damaged file or too old a kernel",
+			kernel->len);
 	memcpy(hdr, kernel->bytes + SETUP_HEADER_START, end - SETUP_HEADER_START);
-	return check_header(kernel, hdr, why);
+	return check_header(hdr, why);
 }
 
 static int place_payload(const struct guest_ram *ram, const struct boot_file *kernel,
@@ -74,23 +69,20 @@ static int place_payload(const struct guest_ram *ram, const struct boot_file *ke
 
 	if (setup_len >= kernel->len)
 		return refuse(why, ENOEXEC,
-			      "kernel %s: setup part of %zu bytes in a file of %zu: damaged file",
-			      kernel->name, setup_len, kernel->len);
+			      "setup part of %zu bytes in a file of %zu: damaged file", setup_len,
+			      kernel->len);
 	payload_len = kernel->len - setup_len;
 	if ((uint64_t)hdr->syssize * 16 > (uint64_t)payload_len + 15)
-		return refuse(
-			why, ENOEXEC,
-			"kernel %s: header tells of %u bytes, the file has %zu: truncated file",
-			kernel->name, hdr->syssize * 16, payload_len);
+		return refuse(why, ENOEXEC,
+			      "header tells of %u bytes, the file has %zu: truncated file",
+			      hdr->syssize * 16, payload_len);
 	if (payload_len <= ENTRY_64BIT)
-		return refuse(why, ENOEXEC, "kernel %s: ends before its entry: truncated file",
-			      kernel->name);
+		return refuse(why, ENOEXEC, "ends before its entry: truncated file");
 	need = hdr->init_size > payload_len ? hdr->init_size : payload_len;
 	place = guest_ram_at(ram, LAYOUT_KERNEL, need);
 	if (!place)
-		return refuse(
-			why, ENOSPC, "kernel %s: needs %llu MiB of memory to start; raise --memory",
-			kernel->name, ((unsigned long long)LAYOUT_KERNEL + need + 0xfffff) >> 20);
+		return refuse(why, ENOSPC, "needs %lu MiB of memory to start; raise --memory",
+			      (LAYOUT_KERNEL + need + 0xfffff) >> 20);
 	memcpy(place, kernel->bytes + setup_len, payload_len);
 	plan->kernel_start = LAYOUT_KERNEL;
 	plan->kernel_end = LAYOUT_KERNEL + need;

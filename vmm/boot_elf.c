@@ -104,18 +104,16 @@ static int read_header(struct elf *elf, const struct boot_file *file, struct ref
 			    .is64 = file->len > EI_CLASS && file->bytes[EI_CLASS] == ELFCLASS64};
 	if (!read_file(file, 0, elf->is64 ? (void *)&e64 : &e32,
 		       elf->is64 ? sizeof(e64) : sizeof(e32)))
-		return refuse(why, ENOEXEC, "kernel %s: ELF header is cut short", file->name);
+		return refuse(why, ENOEXEC, "ELF header is cut short");
 	elf->offset = elf->is64 ? e64.e_phoff : e32.e_phoff;
 	elf->n = elf->is64 ? e64.e_phnum : e32.e_phnum;
 	elf->stride = elf->is64 ? e64.e_phentsize : e32.e_phentsize;
 	elf->machine = elf->is64 ? e64.e_machine : e32.e_machine;
 	if (file->bytes[EI_DATA] != ELFDATA2LSB ||
 	    (elf->machine != EM_X86_64 && elf->machine != EM_386))
-		return refuse(why, ENOEXEC, "kernel %s: ELF file of machine %u; x86 is needed",
-			      file->name, elf->machine);
+		return refuse(why, ENOEXEC, "ELF file of machine %u; x86 is needed", elf->machine);
 	if (elf->n == 0 || elf->n > MAX_PROGRAM_HEADERS)
-		return refuse(why, ENOEXEC, "kernel %s: ELF file with %u program headers",
-			      file->name, elf->n);
+		return refuse(why, ENOEXEC, "ELF file with %u program headers", elf->n);
 	return 0;
 }
 
@@ -156,19 +154,16 @@ static int load_segment(const struct guest_ram *ram, const struct boot_file *fil
 	if (segment->mem_len == 0)
 		return 0;
 	if (segment->file_len > segment->mem_len)
-		return refuse(why, ENOEXEC,
-			      "kernel %s: ELF segment larger in the file than in memory",
-			      file->name);
+		return refuse(why, ENOEXEC, "ELF segment larger in the file than in memory");
 	/* Below 1 MiB the launcher's own tables lie. */
 	place = segment->paddr >= LAYOUT_HIGH_RAM
 			? guest_ram_at(ram, segment->paddr, segment->mem_len)
 			: NULL;
 	if (!place || segment->paddr >= LAYOUT_RAM_HOLE)
 		return refuse(why, ENOSPC,
-			      "kernel %s: ELF segment at 0x%lx, %lu KiB, lies outside of the "
-			      "memory from 1 MiB to %lu MiB; raise --memory",
-			      file->name, segment->paddr, segment->mem_len >> 10,
-			      guest_ram_low_end(ram) >> 20);
+			      "ELF segment at 0x%lx, %lu KiB, lies outside of the memory from 1 "
+			      "MiB to %lu MiB; raise --memory",
+			      segment->paddr, segment->mem_len >> 10, guest_ram_low_end(ram) >> 20);
 	memcpy(place, file->bytes + segment->offset, segment->file_len);
 	if (plan->kernel_start == 0 || segment->paddr < plan->kernel_start)
 		plan->kernel_start = segment->paddr;
@@ -188,17 +183,15 @@ static int load_segments(const struct guest_ram *ram, const struct boot_file *fi
 	for (unsigned i = 0; rc == 0 && i < elf.n; i++) {
 		if (!segment_at(&elf, i, &s[i]))
 			return refuse(why, ENOEXEC,
-				      "kernel %s: ELF segment %u passes the end of the file: "
-				      "truncated file",
-				      file->name, i);
+				      "ELF segment %u passes the end of the file: truncated file",
+				      i);
 		if (s[i].type == PT_NOTE && plan->entry == 0)
 			plan->entry = pvh_entry_in(file, &s[i]);
 	}
 	if (rc == 0 && plan->entry == 0)
 		return refuse(why, ENOEXEC,
-			      "kernel %s: ELF file without a PVH entry note; build with "
-			      "CONFIG_PVH=y or give the bzImage",
-			      file->name);
+			      "ELF file without a PVH entry note; build with CONFIG_PVH=y or give "
+			      "the bzImage");
 	for (unsigned i = 0; rc == 0 && i < elf.n; i++)
 		if (s[i].type == PT_LOAD)
 			rc = load_segment(ram, file, &s[i], plan, why);
@@ -235,8 +228,7 @@ int boot_elf_load(const struct guest_ram *ram, const struct boot_source *source,
 	if (rc < 0)
 		return rc;
 	if (plan->entry < plan->kernel_start || plan->entry >= plan->kernel_end)
-		return refuse(why, ENOEXEC, "kernel %s: PVH entry 0x%lx lies in no segment",
-			      file->name, plan->entry);
+		return refuse(why, ENOEXEC, "PVH entry 0x%lx lies in no segment", plan->entry);
 	rc = boot_place_initrd(ram, source, plan, LAYOUT_RAM_HOLE, why)
 		     ?: boot_place_cmdline(ram, source, CMDLINE_MAX, why);
 	if (rc < 0)

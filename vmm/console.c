@@ -125,14 +125,6 @@ static int open_pty(struct console *console, const char *link, struct refusal *w
 	return 0;
 }
 
-static int open_file(struct console *console, const char *path, struct refusal *why)
-{
-	console->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
-	if (console->out_fd < 0)
-		return refuse(why, errno, "console: cannot write %s: %m", path);
-	return 0;
-}
-
 int console_open(struct console *console, const char *spec, struct refusal *why)
 {
 	pthread_mutex_init(&console->lock, NULL);
@@ -143,10 +135,15 @@ int console_open(struct console *console, const char *spec, struct refusal *why)
 		return open_pty(console, "", why);
 	if (strncmp(spec, "pty:", 4) == 0)
 		return open_pty(console, spec + 4, why);
-	if (strncmp(spec, "file:", 5) == 0)
-		return open_file(console, spec + 5, why);
 	if (strcmp(spec, "none") == 0)
 		return 0;
+	if (strncmp(spec, "file:", 5) == 0) {
+		spec += 5;
+		console->out_fd = open(spec, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+		return console->out_fd >= 0
+			       ? 0
+			       : refuse(why, errno, "console: cannot write %s: %m", spec);
+	}
 	return refuse(why, EINVAL,
 		      "console: \"%s\" is none of stdio, pty, pty:LINK, file:PATH, none", spec);
 }

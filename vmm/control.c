@@ -154,12 +154,9 @@ static void toggle_links(struct machine *machine)
 
 static void nudge_queues(struct machine *machine)
 {
-	for (unsigned i = 0; i < machine->n_nets; i++) {
-		if (!machine->net[i].running)
-			continue;
-		virtio_net_kick_all(&machine->net[i]);
-		virtio_net_call_all(&machine->net[i]);
-	}
+	for (unsigned i = 0; i < machine->n_nets; i++)
+		if (machine->net[i].running)
+			virtio_net_nudge(&machine->net[i], true, true);
 	say("all queues kicked and called once");
 }
 

@@ -28,13 +28,9 @@ struct guest_ram {
 	struct guest_ram_region region[GUEST_RAM_MAX_REGIONS];
 };
 
-struct guest_ram_wish {
-	uint64_t size;
-	uint64_t page_size; /* 4 KiB, 2 MiB or 1 GiB */
-	bool prealloc;	    /* always done for huge pages, which could end in SIGBUS otherwise */
-};
-
-int guest_ram_open(struct guest_ram *ram, const struct guest_ram_wish *wish, struct refusal *why);
+/* page_size: 4 KiB, 2 MiB or 1 GiB. prealloc is always done for huge pages. */
+int guest_ram_open(struct guest_ram *ram, uint64_t size, uint64_t page_size, bool prealloc,
+		   struct refusal *why);
 void guest_ram_close(struct guest_ram *ram);
 
 /* The only way from a guest-physical address to memory. NULL unless [gpa, gpa + len) lies wholly in

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 

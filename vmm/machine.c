@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -174,8 +173,6 @@ static int open_descriptors(struct machine *machine, struct refusal *why)
 
 int machine_open(struct machine *machine, const struct options *options, struct refusal *why)
 {
-	struct guest_ram_wish wish = {options->memory, options->page_size, options->prealloc};
-
 	machine->options = options;
 	machine->wake_fd = machine->process_status_fd = -1;
 	machine->kvm.fd = machine->kvm.vm_fd = -1;
@@ -184,7 +181,7 @@ int machine_open(struct machine *machine, const struct options *options, struct 
 	pthread_mutex_init(&machine->gate, NULL);
 	/* The console last, so that whatever was refused before finds the terminal as it was. */
 	return open_descriptors(machine, why)
-		       ?: guest_ram_open(&machine->ram, &wish, why)
+		       ?: guest_ram_open(&machine->ram, options->memory, options->page_size, options->prealloc, why)
 		       ?: kvm_open(&machine->kvm, why)
 		       ?: kvm_map_ram(&machine->kvm, &machine->ram, why)
 		       ?: load_kernel(machine, why)

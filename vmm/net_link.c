@@ -179,7 +179,7 @@ static void start_queues(struct net_link *link, int64_t now_ms)
 	}
 	/* An interrupt may have been lost between the used ring and the eventfd. */
 	if (again) {
-		virtio_net_call_all(link->net);
+		virtio_net_nudge(link->net, false, true);
 		say("%s: carries on with the new back-end", link->net->name);
 	}
 	set_link(link, true, again);

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "vmm/virtio_pci.h"
-
 enum {
 	DEFAULT_MEMORY = 512 << 20,
 	BUILT_IN_MEMORY = 4 << 20,
@@ -21,11 +19,11 @@ enum {
 /* An option, or a key of --net. */
 struct known {
 	const char *name;
-	const char *value; /* what --help calls it; of take_choice() the choices */
+	/* What --help calls it; of take_choice() the choices, of take_number() the limits. */
+	const char *value;
 	int (*take)(void *place, const struct known *known, char *text, struct refusal *why);
 	size_t member; /* offset of the place */
 	const char *help;
-	unsigned long min, max; /* of take_number() */
 };
 
 static int take_text(void *place, const struct known *known, char *text, struct refusal *why)
@@ -44,15 +42,15 @@ static int take_flag(void *place, const struct known *known, char *text, struct 
 
 static int take_number(void *place, const struct known *known, char *text, struct refusal *why)
 {
-	unsigned long value;
+	unsigned long value, min = 0, max = 0;
 	char *end;
 
+	sscanf(known->value, "%lu-%lu", &min, &max);
 	errno = 0;
 	value = strtoul(text, &end, 10);
-	if (errno || end == text || *end || *text == '-' || value < known->min ||
-	    value > known->max)
+	if (errno || end == text || *end || *text == '-' || value < min || value > max)
 		return refuse(why, EINVAL, "%s: \"%s\" is not a number from %lu to %lu",
-			      known->name, text, known->min, known->max);
+			      known->name, text, min, max);
 	*(unsigned *)place = (unsigned)value;
 	return 0;
 }
@@ -107,6 +105,7 @@ static int take_hugepages(void *place, const struct known *known, char *text, st
 
 static int take_pins(void *place, const struct known *known, char *text, struct refusal *why)
 {
+	const struct known cpu = {.name = known->name, .value = "0-1023"};
 	struct options *options = place;
 	char *part;
 	int rc = 0;
@@ -115,7 +114,7 @@ static int take_pins(void *place, const struct known *known, char *text, struct 
 	while (rc == 0 && (part = strsep(&text, ","))) {
 		if (options->n_pins == OPTIONS_MAX_CPUS)
 			return refuse(why, EINVAL, "--pin: more than %d CPUs", OPTIONS_MAX_CPUS);
-		rc = take_number(&options->pin[options->n_pins++], known, part, why);
+		rc = take_number(&options->pin[options->n_pins++], &cpu, part, why);
 	}
 	return rc;
 }
@@ -158,11 +157,11 @@ static const struct known *find(const struct known *table, size_t n, const char 
 #define NET(member)    offsetof(struct options_net, member)
 
 static const struct known net_keys[] = {
-	{"socket", "PATH", take_socket, NET(socket), NULL, 0, 0},
-	{"mac", "MAC", take_mac, NET(mac), NULL, 0, 0},
-	{"queues", "N", take_number, NET(pairs), NULL, 1, VIRTIO_MAX_PAIRS},
-	{"mtu", "N", take_number, NET(mtu), NULL, 68, 65535},
-	{"role", "client|server", take_choice, NET(server), NULL, 0, 0},
+	{"socket", "PATH", take_socket, NET(socket), NULL},
+	{"mac", "MAC", take_mac, NET(mac), NULL},
+	{"queues", "1-16", take_number, NET(pairs), NULL},
+	{"mtu", "68-65535", take_number, NET(mtu), NULL},
+	{"role", "client|server", take_choice, NET(server), NULL},
 };
 
 static int take_net(void *place, const struct known *known, char *text, struct refusal *why)
@@ -198,44 +197,38 @@ static int take_net(void *place, const struct known *known, char *text, struct r
 static const struct known table[] = {
 	{"--kernel", "FILE", take_text, MEMBER(kernel),
 	 "bzImage (/boot/vmlinuz-*) or ELF vmlinux with a PVH note;\n"
-	 "without it, the built-in tiny guest, which pings",
-	 0, 0},
-	{"--initrd", "FILE", take_text, MEMBER(initrd), "initial RAM disk", 0, 0},
-	{"--append", "TEXT", take_text, MEMBER(append), "appended to the kernel's command line", 0,
-	 0},
+	 "without it, the built-in tiny guest, which pings"},
+	{"--initrd", "FILE", take_text, MEMBER(initrd), "initial RAM disk"},
+	{"--append", "TEXT", take_text, MEMBER(append), "appended to the kernel's command line"},
 	{"--memory", "SIZE", take_size, MEMBER(memory),
-	 "such as 512M or 2G (default: 512M, built-in guest 4M)", 0, 0},
-	{"--cpus", "N", take_number, MEMBER(n_cpus), "virtual CPUs (default: 1)", 1,
-	 OPTIONS_MAX_CPUS},
+	 "such as 512M or 2G (default: 512M, built-in guest 4M)"},
+	{"--cpus", "1-64", take_number, MEMBER(n_cpus), "virtual CPUs (default: 1)"},
 	{"--net", "socket=PATH[,mac=MAC][,queues=N][,mtu=N][,role=client|server]", take_net, 0,
 	 "one network device with N pairs of queues; repeat for more; role is\n"
-	 "ours: client connects to PATH (default), server listens there",
-	 0, 0},
+	 "ours: client connects to PATH (default), server listens there"},
 	{"--console", "WHERE", take_text, MEMBER(console),
-	 "stdio (default), pty, pty:LINK, file:PATH or none", 0, 0},
-	{"--hugepages", "2M|1G", take_hugepages, MEMBER(page_size), "guest memory in huge pages", 0,
-	 0},
-	{"--prealloc", NULL, take_flag, MEMBER(prealloc), "touch all guest memory before the start",
-	 0, 0},
-	{"--pin", "LIST", take_pins, 0, "host CPUs for the vCPUs in turn, such as 2,3", 0, 1023},
+	 "stdio (default), pty, pty:LINK, file:PATH or none"},
+	{"--hugepages", "2M|1G", take_hugepages, MEMBER(page_size), "guest memory in huge pages"},
+	{"--prealloc", NULL, take_flag, MEMBER(prealloc),
+	 "touch all guest memory before the start"},
+	{"--pin", "LIST", take_pins, 0, "host CPUs for the vCPUs in turn, such as 2,3"},
 	{"--name", "NAME", take_text, MEMBER(name),
-	 "of the VM; MAC addresses are derived from it (default: vm)", 0, 0},
+	 "of the VM; MAC addresses are derived from it (default: vm)"},
 	{"--sandbox", "off|log|kill", take_choice, MEMBER(sandbox),
-	 "seccomp filters for all threads (default: kill)", 0, 0},
-	{"--stop-timeout", "S", take_number, MEMBER(stop_timeout_s),
-	 "seconds from the power button to the end (default: 10)", 0, 3600},
-	{"--timeout", "S", take_number, MEMBER(timeout_s),
-	 "end after S seconds, whatever the guest does", 1, 1000000},
-	{"--status-fd", "N", take_number, MEMBER(status_fd),
-	 "report to this descriptor, one line each: see below", 0, 1 << 20},
+	 "seccomp filters for all threads (default: kill)"},
+	{"--stop-timeout", "0-3600", take_number, MEMBER(stop_timeout_s),
+	 "seconds from the power button to the end (default: 10)"},
+	{"--timeout", "1-1000000", take_number, MEMBER(timeout_s),
+	 "end after so many seconds, whatever the guest does"},
+	{"--status-fd", "0-1048575", take_number, MEMBER(status_fd),
+	 "report to this descriptor, one line each: see below"},
 	{"--stats", NULL, take_flag, MEMBER(stats),
-	 "print exits by reason and other counts at the end", 0, 0},
+	 "print exits by reason and other counts at the end"},
 	{"--dry-run", NULL, take_flag, MEMBER(dry_run),
-	 "print memory map, PCI map, command line, features, and stop there", 0, 0},
-	{"--dump-acpi", "DIR", take_text, MEMBER(dump_acpi), "write the ACPI tables to DIR/*.aml",
-	 0, 0},
-	{"--version", NULL, take_flag, MEMBER(version), "print the version", 0, 0},
-	{"--help", NULL, take_flag, MEMBER(help), "print this", 0, 0},
+	 "print memory map, PCI map, command line, features, and stop there"},
+	{"--dump-acpi", "DIR", take_text, MEMBER(dump_acpi), "write the ACPI tables to DIR/*.aml"},
+	{"--version", NULL, take_flag, MEMBER(version), "print the version"},
+	{"--help", NULL, take_flag, MEMBER(help), "print this"},
 };
 
 static const char help_tail[] =

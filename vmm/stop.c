@@ -2,7 +2,7 @@
 
 #include <assert.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/eventfd.h>
 
 #include "vmm/layout.h"
 
@@ -30,10 +30,8 @@ void stop_init(struct stop *stop, int wake_fd)
 
 static void wake(struct stop *stop)
 {
-	const uint64_t one = 1;
-
-	if (write(stop->wake_fd, &one, sizeof(one)) < 0)
-		return; /* full: it wakes all the same */
+	/* A full counter wakes all the same. */
+	(void)!eventfd_write(stop->wake_fd, 1);
 }
 
 void stop_request(struct stop *stop, enum stop_cause cause, int value)

@@ -1,6 +1,6 @@
 #include "vmm/vcpu_state.h"
 
-#include <errno.h>
+#include <asm/processor-flags.h>
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -8,11 +8,6 @@
 #include "vmm/layout.h"
 
 enum {
-	CR0_PE = 1 << 0,
-	CR0_ET = 1 << 4,
-	CR0_NE = 1 << 5,
-	CR0_WP = 1 << 16,
-	CR4_PAE = 1 << 5,
 	EFER_LME = 1 << 8,
 	EFER_LMA = 1 << 10,
 	SELECTOR_CODE = 0x10,
@@ -23,7 +18,6 @@ enum {
 	PAGE_SHIFT_2M = 21,
 	PAGES_PER_TABLE = 512,
 	N_DIRECTORIES = 4, /* 1 GiB each */
-	RFLAGS_ALWAYS = 2,
 	LVT0 = 0x350,
 	LVT1 = 0x360,
 	LVT_EXTINT = 0x700,
@@ -48,8 +42,6 @@ enum {
 	LEVEL_SMT = 1 << 8,
 	LEVEL_CORE = 2 << 8,
 };
-
-static const uint64_t CR0_PG = UINT64_C(1) << 31;
 
 /* Descriptors, flat and present: Intel SDM vol. 3A, 3.4.5 and 7.2.3. */
 static const uint64_t CODE_64 = 0x00af9b000000ffff;
@@ -264,7 +256,7 @@ int vcpu_state_enter(int fd, const struct guest_ram *ram, const struct boot_plan
 		     struct refusal *why)
 {
 	bool long_mode = plan->mode == BOOT_LONG_MODE;
-	struct kvm_regs regs = {.rip = plan->entry, .rflags = RFLAGS_ALWAYS};
+	struct kvm_regs regs = {.rip = plan->entry, .rflags = X86_EFLAGS_FIXED};
 	struct kvm_fpu fpu = {.fcw = 0x37f, .mxcsr = 0x1f80};
 	struct kvm_sregs sregs;
 	int rc = KVM_CALL(fd, KVM_GET_SREGS, &sregs, why);
@@ -272,12 +264,12 @@ int vcpu_state_enter(int fd, const struct guest_ram *ram, const struct boot_plan
 	if (rc < 0)
 		return rc;
 	set_segments(&sregs, ram, long_mode);
-	sregs.cr0 = CR0_PE | CR0_ET | CR0_NE;
+	sregs.cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_NE;
 	if (long_mode) {
 		build_page_tables(ram);
-		sregs.cr0 |= CR0_PG | CR0_WP;
+		sregs.cr0 |= X86_CR0_PG | X86_CR0_WP;
 		sregs.cr3 = LAYOUT_PML4;
-		sregs.cr4 = CR4_PAE;
+		sregs.cr4 = X86_CR4_PAE;
 		sregs.efer |= EFER_LME | EFER_LMA;
 		regs.rsi = plan->argument;
 		regs.rsp = LAYOUT_BOOT_STACK;

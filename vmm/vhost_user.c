@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <linux/virtio_config.h>
-#include <linux/virtio_net.h>
 #include <stdio.h>
 
 enum {
@@ -20,14 +19,26 @@ static const uint64_t known_protocol_features =
 static const uint64_t hidden_features =
 	1ull << VHOST_USER_F_LOG_ALL | 1ull << VHOST_USER_F_PROTOCOL_FEATURES;
 
-static int fail_missing(struct vhost_user *vu, const char *action, uint64_t bits)
+/* What is missing for the device, in words; 0 or -ENOTSUP, the connection stands. */
+static int find_missing(struct vhost_user *vu, const struct vhost_user_device *dev)
 {
+	uint64_t missing = dev->features & ~VHOST_USER_LOCAL_FEATURES & ~vu->features;
 	char names[NAMES_LEN];
 
-	vhost_user_feature_names(bits, names, sizeof(names));
-	vu->bits_missing = bits;
-	return vhost_user_fail(vu, -ENOTSUP, "%s: the back-end lacks %s; enable it there", action,
-			       names);
+	vu->bits_missing = missing;
+	if (missing) {
+		vhost_user_feature_names(missing, names, sizeof(names));
+		snprintf(vu->error, sizeof(vu->error),
+			 "the guest needs %s, which the back-end lacks; enable it there", names);
+		return -ENOTSUP;
+	}
+	if (dev->n_queues > vu->max_queues) {
+		snprintf(vu->error, sizeof(vu->error),
+			 "the guest needs %u queues, the back-end takes %u; raise that there",
+			 dev->n_queues, vu->max_queues);
+		return -ENOTSUP;
+	}
+	return 0;
 }
 
 static int ask_queue_num(struct vhost_user *vu)
@@ -67,6 +78,7 @@ static int shake_protocol_features(struct vhost_user *vu)
 int vhost_user_handshake(struct vhost_user *vu, uint16_t mtu)
 {
 	const struct vhost_user_exchange own = {.request = VHOST_USER_SET_OWNER};
+	const struct vhost_user_device modern = {.features = 1ull << VIRTIO_F_VERSION_1};
 	uint64_t features;
 	int ret;
 
@@ -78,9 +90,12 @@ int vhost_user_handshake(struct vhost_user *vu, uint16_t mtu)
 		      ?: vhost_user_ask_u64(vu, VHOST_USER_GET_FEATURES, &features);
 	if (ret < 0)
 		return ret;
-	if (!(features >> VIRTIO_F_VERSION_1 & 1))
-		return fail_missing(vu, "handshake", 1ull << VIRTIO_F_VERSION_1);
 	vu->features = features & ~hidden_features;
+	ret = find_missing(vu, &modern);
+	if (ret < 0) {
+		vhost_user_close(vu);
+		return ret;
+	}
 	vu->has_protocol_features = features >> VHOST_USER_F_PROTOCOL_FEATURES & 1;
 	ret = shake_protocol_features(vu);
 	if (ret == 0 && mtu && vhost_user_speaks(vu, VHOST_USER_PROTOCOL_MTU))
@@ -88,28 +103,6 @@ int vhost_user_handshake(struct vhost_user *vu, uint16_t mtu)
 	if (ret == 0)
 		vu->state = VHOST_USER_READY;
 	return ret;
-}
-
-/* What is missing for the device, in words; 0 or -ENOTSUP, the connection stands. */
-static int find_missing(struct vhost_user *vu, const struct vhost_user_device *dev)
-{
-	uint64_t missing = dev->features & ~VHOST_USER_LOCAL_FEATURES & ~vu->features;
-	char names[NAMES_LEN];
-
-	vu->bits_missing = missing;
-	if (missing) {
-		vhost_user_feature_names(missing, names, sizeof(names));
-		snprintf(vu->error, sizeof(vu->error),
-			 "the guest uses %s, which the back-end lacks; enable it there", names);
-		return -ENOTSUP;
-	}
-	if (dev->n_queues > vu->max_queues) {
-		snprintf(vu->error, sizeof(vu->error),
-			 "the guest uses %u queues, the back-end takes %u; raise that there",
-			 dev->n_queues, vu->max_queues);
-		return -ENOTSUP;
-	}
-	return 0;
 }
 
 int vhost_user_can_carry(struct vhost_user *vu, const struct vhost_user_device *dev)

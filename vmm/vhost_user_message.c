@@ -96,26 +96,22 @@ int vhost_user_fail(struct vhost_user *vu, int err, const char *format, ...)
 	return err;
 }
 
-static int fail_gone(struct vhost_user *vu, uint32_t request)
+static int fail_gone(struct vhost_user *vu)
 {
 	return vhost_user_fail(vu, -ECONNRESET,
-			       "%s: the back-end closed the connection; its log may say why",
-			       vhost_user_request_name(request));
+			       "the back-end closed the connection; its log may say why");
 }
 
-static int fail_syscall(struct vhost_user *vu, uint32_t request, const char *call)
+static int fail_syscall(struct vhost_user *vu, const char *call)
 {
-	int err = errno;
-
-	if (err == EPIPE || err == ECONNRESET)
-		return fail_gone(vu, request);
-	return vhost_user_fail(vu, -err, "%s: %s: %s", vhost_user_request_name(request), call,
-			       strerror(err));
+	if (errno == EPIPE || errno == ECONNRESET)
+		return fail_gone(vu);
+	return vhost_user_fail(vu, -errno, "%s: %m", call);
 }
 
 /* Waits until the socket is ready. A hang-up counts as ready: the call that follows says what it
  * is. */
-static int wait_ready(struct vhost_user *vu, uint32_t request, short events, int64_t deadline)
+static int wait_ready(struct vhost_user *vu, short events, int64_t deadline)
 {
 	struct pollfd pollfd = {.fd = vu->fd, .events = events};
 	int64_t left;
@@ -126,11 +122,11 @@ static int wait_ready(struct vhost_user *vu, uint32_t request, short events, int
 		n = poll(&pollfd, 1, left > 0 ? (int)left : 0);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return fail_syscall(vu, request, "poll");
+		return fail_syscall(vu, "poll");
 	if (n == 0)
 		return vhost_user_fail(vu, -ETIMEDOUT,
-				       "%s: no answer within %d ms; see whether the back-end hangs",
-				       vhost_user_request_name(request), vu->timeout_ms);
+				       "no answer within %d ms; see whether the back-end hangs",
+				       vu->timeout_ms);
 	return 0;
 }
 
@@ -173,9 +169,9 @@ static int send_all(struct vhost_user *vu, const struct vhost_user_exchange *exc
 			msg.msg_control = NULL;
 			msg.msg_controllen = 0;
 		} else if (errno == EAGAIN) {
-			ret = wait_ready(vu, exchange->request, POLLOUT, deadline);
+			ret = wait_ready(vu, POLLOUT, deadline);
 		} else if (errno != EINTR) {
-			ret = fail_syscall(vu, exchange->request, "sendmsg");
+			ret = fail_syscall(vu, "sendmsg");
 		}
 	}
 	return ret;
@@ -199,8 +195,7 @@ static bool close_fds(struct msghdr *msg)
 	return any;
 }
 
-static int receive_all(struct vhost_user *vu, uint32_t request, void *buf, size_t len,
-		       int64_t deadline)
+static int receive_all(struct vhost_user *vu, void *buf, size_t len, int64_t deadline)
 {
 	union {
 		struct cmsghdr header;
@@ -217,20 +212,19 @@ static int receive_all(struct vhost_user *vu, uint32_t request, void *buf, size_
 		ssize_t n = recvmsg(vu->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 		if (n > 0 && close_fds(&msg))
-			return vhost_user_fail(
-				vu, -EPROTO,
-				"%s: the answer brought file descriptors that nobody "
-				"asked for; %s",
-				vhost_user_request_name(request), astray);
+			return vhost_user_fail(vu, -EPROTO,
+					       "the answer brought file descriptors that nobody "
+					       "asked for; %s",
+					       astray);
 		if (n == 0)
-			return fail_gone(vu, request);
+			return fail_gone(vu);
 		if (n > 0) {
 			iov.iov_base = (char *)iov.iov_base + n;
 			iov.iov_len -= (size_t)n;
 		} else if (errno == EAGAIN) {
-			ret = wait_ready(vu, request, POLLIN, deadline);
+			ret = wait_ready(vu, POLLIN, deadline);
 		} else if (errno != EINTR) {
-			ret = fail_syscall(vu, request, "recvmsg");
+			ret = fail_syscall(vu, "recvmsg");
 		}
 	}
 	return ret;
@@ -239,20 +233,17 @@ static int receive_all(struct vhost_user *vu, uint32_t request, void *buf, size_
 static int check_header(struct vhost_user *vu, uint32_t request, uint32_t len,
 			const struct vhost_user_header *header)
 {
-	const char *name = vhost_user_request_name(request);
-
 	if (header->request != request)
-		return vhost_user_fail(vu, -EPROTO, "%s: the answer is to request %u (%s); %s",
-				       name, header->request,
-				       vhost_user_request_name(header->request), astray);
+		return vhost_user_fail(vu, -EPROTO, "the answer is to request %u (%s); %s",
+				       header->request, vhost_user_request_name(header->request),
+				       astray);
 	if ((header->flags & VHOST_USER_VERSION_MASK) != VHOST_USER_VERSION ||
 	    !(header->flags & VHOST_USER_FLAG_REPLY))
 		return vhost_user_fail(vu, -EPROTO,
-				       "%s: flags 0x%x are not those of an answer in version 1; %s",
-				       name, header->flags, astray);
+				       "flags 0x%x are not those of an answer in version 1; %s",
+				       header->flags, astray);
 	if (header->size != len)
-		return vhost_user_fail(vu, -EPROTO,
-				       "%s: an answer of %u bytes where %u are due; %s", name,
+		return vhost_user_fail(vu, -EPROTO, "an answer of %u bytes where %u are due; %s",
 				       header->size, len, astray);
 	return 0;
 }
@@ -262,33 +253,41 @@ static int receive_answer(struct vhost_user *vu, uint32_t request, void *answer,
 {
 	struct vhost_user_header header;
 
-	return receive_all(vu, request, &header, sizeof(header), deadline)
+	return receive_all(vu, &header, sizeof(header), deadline)
 		       ?: check_header(vu, request, len, &header)
-		       ?: receive_all(vu, request, answer, len, deadline);
+		       ?: receive_all(vu, answer, len, deadline);
 }
 
-int vhost_user_exchange(struct vhost_user *vu, const struct vhost_user_exchange *exchange)
+static int converse(struct vhost_user *vu, const struct vhost_user_exchange *exchange)
 {
 	bool acked = !exchange->answer && vhost_user_speaks(vu, VHOST_USER_PROTOCOL_REPLY_ACK);
 	uint32_t flags = VHOST_USER_VERSION | (acked ? VHOST_USER_FLAG_NEED_REPLY : 0u);
 	int64_t deadline = now_ms() + vu->timeout_ms;
-	uint64_t ack;
-	int ret;
+	uint64_t ack = 0;
+	int ret = send_all(vu, exchange, flags, deadline);
 
-	ret = send_all(vu, exchange, flags, deadline);
-	if (ret < 0)
-		return ret;
-	if (exchange->answer)
-		return receive_answer(vu, exchange->request, exchange->answer, exchange->answer_len,
-				      deadline);
-	if (!acked)
-		return 0;
-	ret = receive_answer(vu, exchange->request, &ack, sizeof(ack), deadline);
+	if (ret == 0 && exchange->answer)
+		ret = receive_answer(vu, exchange->request, exchange->answer, exchange->answer_len,
+				     deadline);
+	else if (ret == 0 && acked)
+		ret = receive_answer(vu, exchange->request, &ack, sizeof(ack), deadline);
 	if (ret == 0 && ack != 0)
 		ret = vhost_user_fail(vu, -EREMOTEIO,
-				      "%s: the back-end refused it (answer %lu); its log says why",
-				      vhost_user_request_name(exchange->request), ack);
+				      "the back-end refused it (answer %lu); its log says why",
+				      ack);
 	return ret;
+}
+
+int vhost_user_exchange(struct vhost_user *vu, const struct vhost_user_exchange *exchange)
+{
+	char sentence[VHOST_USER_ERROR_LEN];
+	int ret = converse(vu, exchange);
+
+	if (ret == 0)
+		return 0;
+	memcpy(sentence, vu->error, sizeof(sentence));
+	return vhost_user_fail(vu, ret, "%s: %s", vhost_user_request_name(exchange->request),
+			       sentence);
 }
 
 int vhost_user_tell_u64(struct vhost_user *vu, enum vhost_user_request request, uint64_t value)

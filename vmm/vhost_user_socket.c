@@ -1,7 +1,6 @@
 #include "vmm/vhost_user_message.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <linux/virtio_config.h>
-#include <unistd.h>
+#include <sys/eventfd.h>
 
 enum { RING_MAX_SIZE = 32768 };
 
@@ -86,12 +86,10 @@ int vhost_user_vrings_set(struct vhost_user *vu, const struct vhost_user_device 
 
 void vhost_user_vrings_kick(const struct vhost_user_device *dev)
 {
-	const uint64_t one = 1;
-
 	/* A full counter (EAGAIN) is a kick as well. */
 	for (unsigned i = 0; i < dev->n_queues; i++)
 		if (dev->queues[i].kickfd >= 0)
-			(void)!write(dev->queues[i].kickfd, &one, sizeof(one));
+			(void)!eventfd_write(dev->queues[i].kickfd, 1);
 }
 
 int vhost_user_vring_stop(struct vhost_user *vu, unsigned index, uint32_t *base)

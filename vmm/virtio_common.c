@@ -2,7 +2,7 @@
 #include <linux/virtio_pci.h>
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/eventfd.h>
 
 #include "vmm/virtio_pci.h"
 
@@ -198,8 +198,6 @@ void virtio_common_write(struct virtio_pci *vp, unsigned offset, unsigned width,
 
 void virtio_common_notify(struct virtio_pci *vp, unsigned index)
 {
-	const uint64_t one = 1;
-
 	if (index >= vp->n_queues || !vp->started || !vp->queue[index].enabled) {
 		vp->n_refused++;
 		return;
@@ -209,7 +207,7 @@ void virtio_common_notify(struct virtio_pci *vp, unsigned index)
 		return;
 	}
 	vp->n_slow_kicks++;
-	if (write(vp->queue[index].kick_fd, &one, sizeof(one)) < 0)
+	if (eventfd_write(vp->queue[index].kick_fd, 1) < 0)
 		vp->n_refused++;
 }
 

@@ -52,8 +52,7 @@ void virtio_net_hold_down(struct virtio_net *net, bool down);
 /* Data queues that the driver has enabled, from queue 0 on, in whole pairs. */
 unsigned virtio_net_data_queues(const struct virtio_net *net);
 
-/* Fires all calls once: the back-end that should have done it may be gone. */
-void virtio_net_call_all(const struct virtio_net *net);
-void virtio_net_kick_all(const struct virtio_net *net);
+/* Fires all kicks or all calls once: the other side that should have done it may be gone. */
+void virtio_net_nudge(const struct virtio_net *net, bool kick, bool call);
 
 #endif

@@ -1,7 +1,6 @@
 #include "vmm/virtio_pci.h"
 
 #include <linux/pci_regs.h>
-#include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,11 +13,6 @@ enum {
 	COMMON_LEN = 0x38,
 	DEVICE_LEN = 0x1000,
 };
-
-static struct virtio_pci *self_of(struct pci_function *function)
-{
-	return (struct virtio_pci *)function;
-}
 
 static uint64_t config_read(const struct virtio_pci *vp, uint64_t offset, unsigned width)
 {
@@ -76,7 +70,7 @@ static const struct bus_ops bar_ops = {.read = bar_read, .write = bar_write};
 
 static void moved(struct pci_function *function, uint64_t base, bool enabled)
 {
-	struct virtio_pci *vp = self_of(function);
+	struct virtio_pci *vp = (struct virtio_pci *)function;
 
 	bus_move(vp->world->mmio, vp->bar_range, base, enabled);
 	virtio_vectors_doorbells(vp, base, enabled && vp->started);
@@ -101,7 +95,7 @@ static bool overlaps(unsigned offset, unsigned width, unsigned at, unsigned len)
 
 static void written(struct pci_function *function, unsigned offset, unsigned width)
 {
-	struct virtio_pci *vp = self_of(function);
+	struct virtio_pci *vp = (struct virtio_pci *)function;
 	uint32_t where, len, value = 0;
 
 	if (overlaps(offset, width, vp->msix_at + MSIX_CONTROL_HIGH, 1)) {
@@ -121,7 +115,7 @@ static void written(struct pci_function *function, unsigned offset, unsigned wid
 
 static void about_to_read(struct pci_function *function, unsigned offset, unsigned width)
 {
-	struct virtio_pci *vp = self_of(function);
+	struct virtio_pci *vp = (struct virtio_pci *)function;
 	uint32_t where, len, value;
 
 	if (overlaps(offset, width, vp->window_at + WINDOW_DATA, 4) &&

@@ -276,6 +276,10 @@ def wait_shell(terminal):
 @live
 def stock_guests_run_in_qemu_and_power_off_by_the_button():
     image()
+    if os.path.exists("/sys/module/kvm_pvm"):
+        warned = subprocess.run([os.path.join(os.path.dirname(RINGWAY), "ringway-vmm"), "--dry-run", "--kernel", f"{IMAGE}/vmlinuz"],
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+        expect("emulates every instruction" in warned.stderr, f"no warning: {warned}")
     stock = [f"kernel = {IMAGE}/vmlinuz", f"initrd = {IMAGE}/initramfs", "memory = 192M", "hypervisor = qemu", "console = pty",
              "stop-timeout = 60"]
     vms = {name: [*stock, f"append = quiet no_timer_check guest_ip=10.0.0.{i + 1}/24"] for i, name in enumerate(("left", "right"))}

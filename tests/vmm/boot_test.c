@@ -31,10 +31,8 @@ struct rig {
 
 static void rig_open(struct rig *rig, uint64_t ram_len)
 {
-	struct guest_ram_wish wish = {.size = ram_len, .page_size = LAYOUT_PAGE};
-
 	memset(rig, 0, sizeof(*rig));
-	if (guest_ram_open(&rig->ram, &wish, &rig->why) < 0)
+	if (guest_ram_open(&rig->ram, ram_len, LAYOUT_PAGE, false, &rig->why) < 0)
 		abort();
 	rig->source.cmdline = "console=ttyS0";
 	rig->source.kernel.bytes = rig->image;
@@ -424,11 +422,10 @@ static void elf_notes_of_any_length_end_the_walk(void)
 static void memory_map_leaves_the_hole_below_four_gib(void)
 {
 	struct boot_range range[BOOT_MAX_RANGES];
-	struct guest_ram_wish wish = {.size = UINT64_C(5) << 30, .page_size = LAYOUT_PAGE};
 	struct guest_ram ram;
 	struct refusal why;
 
-	CU_ASSERT_EQUAL(guest_ram_open(&ram, &wish, &why), 0);
+	CU_ASSERT_EQUAL(guest_ram_open(&ram, UINT64_C(5) << 30, LAYOUT_PAGE, false, &why), 0);
 	CU_ASSERT_EQUAL(boot_memory_map(&ram, range), 4);
 	CU_ASSERT_EQUAL(range[2].start + range[2].len, LAYOUT_RAM_HOLE);
 	CU_ASSERT_EQUAL(range[3].start, LAYOUT_RAM_ABOVE);

@@ -17,17 +17,16 @@ enum {
 
 void net_rig_open(struct net_rig *rig, unsigned pairs)
 {
-	struct guest_ram_wish wish = {.size = RIG_RAM, .page_size = LAYOUT_PAGE};
-	const struct options_net wish_net = {
-		.pairs = pairs, .mac = {2, 0, 0, 0, 0, 7}, .mtu = 1500};
+	const struct options_net wish = {.pairs = pairs, .mac = {2, 0, 0, 0, 0, 7}, .mtu = 1500};
 	struct refusal why;
 
 	memset(rig, 0, sizeof(*rig));
 	fake_events_init(&rig->events);
 	rig->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	rig->virtio = (struct virtio_world){&rig->events.base, &rig->ram, &rig->mmio, rig->wake_fd};
-	if (guest_ram_open(&rig->ram, &wish, &why) < 0 || pci_host_init(&rig->pci, &rig->io) < 0 ||
-	    virtio_net_open(&rig->net, &rig->virtio, 0, &wish_net, &why) < 0 ||
+	if (guest_ram_open(&rig->ram, RIG_RAM, LAYOUT_PAGE, false, &why) < 0 ||
+	    pci_host_init(&rig->pci, &rig->io) < 0 ||
+	    virtio_net_open(&rig->net, &rig->virtio, 0, &wish, &why) < 0 ||
 	    pci_host_add(&rig->pci, &rig->net.vp.pci) != SLOT)
 		abort();
 	virtio_net_offer(&rig->net, ~UINT64_C(0), ALL_QUEUES);

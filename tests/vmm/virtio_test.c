@@ -239,7 +239,7 @@ static void masking_detaches_and_keeps_the_route(void)
 	CU_ASSERT_TRUE(rig.events.routed[0]);
 	/* The back-end calls meanwhile: that shows as pending. */
 	CU_ASSERT_EQUAL(net_rig_read(&rig, VIRTIO_BAR_MSIX_PBA, 8), 0);
-	virtio_net_call_all(&rig.net);
+	virtio_net_nudge(&rig.net, false, true);
 	CU_ASSERT_EQUAL(net_rig_read(&rig, VIRTIO_BAR_MSIX_PBA, 8), 1 << 1);
 	net_rig_write(&rig, control, 4, 0);
 	CU_ASSERT_EQUAL(rig.events.attached_fd[0], rig.net.vp.queue[0].call_fd);
