@@ -17,17 +17,6 @@ enum {
 	CMDLINE_PLAUSIBLE = 0xffff, /* the header's cmdline_size is believed up to here */
 };
 
-/* The header ends where the image says, but never outside of the structure or the file. */
-static size_t header_end(const struct boot_file *kernel)
-{
-	size_t end = 0x202 + kernel->bytes[SETUP_JUMP_TARGET];
-	size_t most = SETUP_HEADER_START + sizeof(struct setup_header);
-
-	if (end > most)
-		end = most;
-	return end <= kernel->len ? end : 0;
-}
-
 static int check_header(const struct setup_header *hdr, struct refusal *why)
 {
 	if (hdr->boot_flag != BOOT_FLAG)
@@ -46,10 +35,15 @@ static int check_header(const struct setup_header *hdr, struct refusal *why)
 static int read_header(const struct boot_file *kernel, struct setup_header *hdr,
 		       struct refusal *why)
 {
-	size_t end = kernel->len >= SETUP_HEADER_MIN_END ? header_end(kernel) : 0;
+	size_t end = 0;
 
+	/* The header ends where the image says, but never outside of the structure. */
+	if (kernel->len >= SETUP_HEADER_MIN_END)
+		end = 0x202 + kernel->bytes[SETUP_JUMP_TARGET];
+	if (end > SETUP_HEADER_START + sizeof(*hdr))
+		end = SETUP_HEADER_START + sizeof(*hdr);
 	memset(hdr, 0, sizeof(*hdr));
-	if (end < SETUP_HEADER_MIN_END)
+	if (end < SETUP_HEADER_MIN_END || end > kernel->len)
 		return refuse(
 			why, ENOEXEC,
 			"setup header is cut short (%zu bytes): damaged file or too old a kernel",

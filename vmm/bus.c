@@ -50,11 +50,13 @@ uint64_t bus_read(struct bus *bus, uint64_t addr, unsigned width)
 {
 	struct bus_range *range = range_of(bus, addr);
 
-	if (!range || !range->ops->read) {
+	if (!range) {
 		count_stray(bus, addr);
 		return bus_ones(width);
 	}
 	range->n_reads++;
+	if (!range->ops->read)
+		return 0;
 	return range->ops->read(range->device, addr - range->base, width) & bus_ones(width);
 }
 
@@ -62,7 +64,7 @@ void bus_write(struct bus *bus, uint64_t addr, unsigned width, uint64_t value)
 {
 	struct bus_range *range = range_of(bus, addr);
 
-	if (!range || !range->ops->write) {
+	if (!range) {
 		count_stray(bus, addr);
 		return;
 	}

@@ -14,6 +14,7 @@
 /* offset is relative to the range; width is 1, 2, 4 or 8 bytes; offset + width may pass the end of
  * the range by no more than the caller's width, so a device checks what it indexes. */
 struct bus_ops {
+	/* NULL: reads as zero. */
 	uint64_t (*read)(void *device, uint64_t offset, unsigned width);
 	void (*write)(void *device, uint64_t offset, unsigned width, uint64_t value);
 };

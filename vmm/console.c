@@ -268,23 +268,21 @@ static size_t filter_escapes(struct console *console, uint8_t *bytes, size_t len
 	return n;
 }
 
-int console_read(struct console *console, uint8_t *out, size_t out_len, char *command)
+size_t console_read(struct console *console, uint8_t *out, size_t out_len, char *command)
 {
 	struct pollfd ready = {.fd = console->in_fd, .events = POLLIN};
 	ssize_t n;
 
 	*command = 0;
 	if (poll(&ready, 1, 0) != 1)
-		return -EAGAIN;
+		return 0;
 	n = read(console->in_fd, out, out_len);
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return -EAGAIN;
-	if (n <= 0) {
-		console->in_fd = -1;
-		return -EPIPE;
-	}
-	return console->is_terminal ? (int)filter_escapes(console, out, (size_t)n, command)
-				    : (int)n;
+	if (n > 0)
+		return console->is_terminal ? filter_escapes(console, out, (size_t)n, command)
+					    : (size_t)n;
+	if (n == 0 || (errno != EINTR && errno != EAGAIN))
+		console->in_fd = -1; /* no more input, ever */
+	return 0;
 }
 
 void console_suspend(struct console *console)

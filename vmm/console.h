@@ -62,9 +62,9 @@ void console_close(struct console *console);
 
 void console_put(struct console *console, uint8_t byte);
 
-/* Reads what the user typed. Bytes for the guest go to out; a command character after the escape is
- * returned through *command (0: none). -EAGAIN: nothing there; -EPIPE: no more input, ever. */
-int console_read(struct console *console, uint8_t *out, size_t out_len, char *command);
+/* Reads what the user typed, without waiting. Returns how many bytes for the guest it put to out; a
+ * command character after the escape is returned through *command (0: none). */
+size_t console_read(struct console *console, uint8_t *out, size_t out_len, char *command);
 
 /* Before the process stops (Ctrl-Z from outside) and after it goes on. */
 void console_suspend(struct console *console);

@@ -17,7 +17,6 @@ enum {
 	POLL_SIGNAL,
 	POLL_CONSOLE,
 	POLL_LINKS,
-	POLL_MAX = POLL_LINKS + OPTIONS_MAX_NETS,
 	SAME_REQUEST_MS = 500, /* supervisors signal a process and its group: that is one request */
 	TYPED_LEN = 256,
 	TYPED_RETRY_MS = 10, /* while the guest's receiver is full */
@@ -65,17 +64,12 @@ static int64_t now_ms(void)
 __attribute__((format(printf, 2, 3))) static void report(const struct machine *machine,
 							 const char *format, ...)
 {
-	char line[256];
 	va_list args;
-	int len;
 
-	if (machine->options->status_fd < 0)
-		return;
 	va_start(args, format);
-	len = vsnprintf(line, sizeof(line), format, args);
+	if (machine->options->status_fd >= 0)
+		vdprintf(machine->options->status_fd, format, args);
 	va_end(args);
-	if (len > 0 && write(machine->options->status_fd, line, (size_t)len) < 0)
-		return;
 }
 
 void control_report_exit(const struct machine *machine)
@@ -201,12 +195,10 @@ static void feed_serial(struct control *control)
 
 static void read_console(struct control *control)
 {
-	char command = 0;
-	int n = console_read(&control->machine->console, control->typed, sizeof(control->typed),
-			     &command);
+	char command;
 
-	if (n > 0)
-		control->n_typed = (size_t)n;
+	control->n_typed = console_read(&control->machine->console, control->typed,
+					sizeof(control->typed), &command);
 	if (command)
 		obey(control, command);
 }
@@ -234,7 +226,7 @@ static int64_t sooner(int64_t a, int64_t b)
 static void wait_and_dispatch(struct control *control)
 {
 	struct machine *machine = control->machine;
-	struct pollfd fds[POLL_MAX] = {
+	struct pollfd fds[POLL_LINKS + OPTIONS_MAX_NETS] = {
 		[POLL_WAKE] = {.fd = machine->wake_fd, .events = POLLIN},
 		[POLL_SIGNAL] = {.fd = control->signal_fd, .events = POLLIN},
 		[POLL_CONSOLE] = {.fd = control->n_typed ? -1 : machine->console.in_fd,

@@ -28,17 +28,14 @@ int events_init(struct events *events, int vm_fd, unsigned n_gsis)
 		return -ENOMEM;
 	events->table->nr = (uint32_t)n;
 	entry = events->table->entries;
-	for (unsigned i = 0; i < PIC_PINS; i++, entry++) {
-		entry->gsi = i;
+	for (unsigned i = 0; i < PIC_PINS + IOAPIC_PINS; i++, entry++) {
+		bool is_pic = i < PIC_PINS;
+
+		entry->gsi = is_pic ? i : i - PIC_PINS;
 		entry->type = KVM_IRQ_ROUTING_IRQCHIP;
-		entry->u.irqchip.irqchip = i < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE;
-		entry->u.irqchip.pin = i % 8;
-	}
-	for (unsigned i = 0; i < IOAPIC_PINS; i++, entry++) {
-		entry->gsi = i;
-		entry->type = KVM_IRQ_ROUTING_IRQCHIP;
-		entry->u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
-		entry->u.irqchip.pin = i;
+		/* Master and slave are numbers 0 and 1. */
+		entry->u.irqchip.irqchip = is_pic ? i / 8 : KVM_IRQCHIP_IOAPIC;
+		entry->u.irqchip.pin = is_pic ? i % 8 : i - PIC_PINS;
 	}
 	for (unsigned i = 0; i < n_gsis; i++, entry++) {
 		entry->gsi = GSI_MSI_FIRST + i;

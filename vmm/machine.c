@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -266,9 +267,10 @@ int machine_arm(struct machine *machine, struct refusal *why)
 	if (!machine->vcpu)
 		return refuse(why, ENOMEM, "out of memory");
 	machine->gate_held = pthread_mutex_lock(&machine->gate) == 0;
-	if (sandbox_harden(sandbox) < 0)
-		return refuse(why, EPERM,
-			      "sandbox: not possible here; --sandbox off goes on without");
+	rc = sandbox_harden(sandbox);
+	if (rc < 0)
+		return refuse(why, -rc, "sandbox: %s; --sandbox off goes on without",
+			      strerror(-rc));
 	for (; machine->n_vcpus < n && rc == 0; machine->n_vcpus++)
 		rc = vcpu_open(&machine->vcpu[machine->n_vcpus], &machine->world, machine->n_vcpus,
 			       why);
@@ -277,8 +279,7 @@ int machine_arm(struct machine *machine, struct refusal *why)
 		rc = vcpu_start(&machine->vcpu[i], why);
 	rc = rc ?: console_start(&machine->console, prepare_writer, machine, why);
 	if (rc == 0 && sandbox_enter(SANDBOX_CONTROL, sandbox) < 0)
-		rc = refuse(why, EPERM,
-			    "sandbox: not possible here; --sandbox off goes on without");
+		rc = refuse(why, EPERM, "sandbox: the control thread cannot enter it");
 	return rc;
 }
 

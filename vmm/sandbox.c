@@ -25,8 +25,7 @@ static const int control_thread[] = {
 	SCMP_SYS(read),	      SCMP_SYS(pread64),    SCMP_SYS(ppoll),   SCMP_SYS(sendmsg),
 	SCMP_SYS(recvmsg),    SCMP_SYS(connect),    SCMP_SYS(accept4), SCMP_SYS(close),
 	SCMP_SYS(fcntl),      SCMP_SYS(unlink),	    SCMP_SYS(getpgrp), SCMP_SYS(kill),
-	SCMP_SYS(getsockopt), SCMP_SYS(newfstatat), SCMP_SYS(fstat),
-};
+	SCMP_SYS(getsockopt), SCMP_SYS(newfstatat), SCMP_SYS(fstat),   SCMP_SYS(lseek)};
 
 static const unsigned long vcpu_ioctls[] = {
 	KVM_RUN,      KVM_SET_GSI_ROUTING, KVM_IRQFD,	  KVM_IOEVENTFD, KVM_SIGNAL_MSI,
@@ -101,14 +100,10 @@ int sandbox_harden(enum sandbox_mode mode)
 
 	if (mode == SANDBOX_OFF)
 		return 0;
-	if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-		int error = errno;
-
-		say("sandbox: %s; --sandbox off goes on without", strerror(error));
-		return -error;
-	}
-	return 0;
+	return prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
+			       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
+		       ? -errno
+		       : 0;
 }
 
 int sandbox_enter(enum sandbox_thread thread, enum sandbox_mode mode)

@@ -3,7 +3,7 @@
  *
  * Threads:   each thread enters its own; a filter counts for the calling thread only.
  * Ownership: none.
- * Failure:   0 or -errno with a line on standard error. */
+ * Failure:   0 or -errno; of a filter with a line on standard error. */
 #ifndef RINGWAY_VMM_SANDBOX_H
 #define RINGWAY_VMM_SANDBOX_H
 

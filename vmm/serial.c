@@ -4,20 +4,18 @@
 #include <string.h>
 
 enum {
-	IER_MASK = 0x0f,
 	IIR_FIFO_ON = 0xc0,
-	MCR_MASK = 0x1f,
 	MSR_LINES_UP = UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS,
 };
 
 /* The most urgent interrupt that is enabled and pending. */
 static uint8_t pending(const struct serial *serial)
 {
-	if ((serial->ier & UART_IER_RLSI) && serial->overrun)
+	if ((serial->reg[UART_IER] & UART_IER_RLSI) && serial->overrun)
 		return UART_IIR_RLSI;
-	if ((serial->ier & UART_IER_RDI) && serial->n_fifo)
+	if ((serial->reg[UART_IER] & UART_IER_RDI) && serial->n_fifo)
 		return UART_IIR_RDI;
-	if ((serial->ier & UART_IER_THRI) && serial->thr_empty)
+	if ((serial->reg[UART_IER] & UART_IER_THRI) && serial->thr_empty)
 		return UART_IIR_THRI;
 	return UART_IIR_NO_INT;
 }
@@ -39,7 +37,7 @@ void serial_init(struct serial *serial, void (*set_irq)(void *ctx, bool level),
 				  .transmit = transmit,
 				  .ctx = ctx,
 				  .divisor = {1}, /* 115200 baud */
-				  .mcr = UART_MCR_OUT2};
+				  .reg[UART_MCR] = UART_MCR_OUT2};
 }
 
 size_t serial_receive(struct serial *serial, const uint8_t *bytes, size_t len)
@@ -66,7 +64,7 @@ static uint8_t take_received(struct serial *serial)
 
 static uint8_t modem_status(const struct serial *serial)
 {
-	uint8_t out = serial->mcr, msr = 0;
+	uint8_t out = serial->reg[UART_MCR], msr = 0;
 
 	if (!(out & UART_MCR_LOOP))
 		return MSR_LINES_UP;
@@ -95,31 +93,7 @@ static uint8_t interrupt_id(struct serial *serial)
 	/* Reading the register acknowledges the transmitter, and nothing else. */
 	if (iir == UART_IIR_THRI)
 		serial->thr_empty = false;
-	return iir | (serial->fcr & UART_FCR_ENABLE_FIFO ? IIR_FIFO_ON : 0);
-}
-
-static uint8_t register_read(struct serial *serial, unsigned offset)
-{
-	if ((serial->lcr & UART_LCR_DLAB) && offset < 2)
-		return serial->divisor[offset];
-	switch (offset) {
-	case UART_RX:
-		return take_received(serial);
-	case UART_IER:
-		return serial->ier;
-	case UART_IIR:
-		return interrupt_id(serial);
-	case UART_LCR:
-		return serial->lcr;
-	case UART_MCR:
-		return serial->mcr;
-	case UART_LSR:
-		return line_status(serial);
-	case UART_MSR:
-		return modem_status(serial);
-	default:
-		return serial->scratch;
-	}
+	return iir | (serial->reg[UART_FCR] & UART_FCR_ENABLE_FIFO ? IIR_FIFO_ON : 0);
 }
 
 static uint64_t serial_read(void *device, uint64_t offset, unsigned width)
@@ -129,14 +103,31 @@ static uint64_t serial_read(void *device, uint64_t offset, unsigned width)
 
 	if (width != 1)
 		return bus_ones(width);
-	value = register_read(serial, (unsigned)offset);
+	if ((serial->reg[UART_LCR] & UART_LCR_DLAB) && offset < 2)
+		return serial->divisor[offset];
+	switch (offset) {
+	case UART_RX:
+		value = take_received(serial);
+		break;
+	case UART_IIR:
+		value = interrupt_id(serial);
+		break;
+	case UART_LSR:
+		value = line_status(serial);
+		break;
+	case UART_MSR:
+		value = modem_status(serial);
+		break;
+	default:
+		value = serial->reg[offset % SERIAL_PORTS];
+	}
 	update_irq(serial);
 	return value;
 }
 
 static void transmit(struct serial *serial, uint8_t byte)
 {
-	if (!(serial->mcr & UART_MCR_LOOP))
+	if (!(serial->reg[UART_MCR] & UART_MCR_LOOP))
 		serial->transmit(serial->ctx, byte);
 	else if (serial->n_fifo < SERIAL_FIFO_LEN)
 		serial->fifo[serial->n_fifo++] = byte;
@@ -148,48 +139,31 @@ static void transmit(struct serial *serial, uint8_t byte)
 	serial->thr_empty = true;
 }
 
-static void register_write(struct serial *serial, unsigned offset, uint8_t value)
-{
-	if ((serial->lcr & UART_LCR_DLAB) && offset < 2) {
-		serial->divisor[offset] = value;
-		return;
-	}
-	switch (offset) {
-	case UART_TX:
-		transmit(serial, value);
-		break;
-	case UART_IER:
-		/* An empty transmitter interrupts anew each time its interrupt is switched on. */
-		if (value & ~serial->ier & UART_IER_THRI)
-			serial->thr_empty = true;
-		serial->ier = value & IER_MASK;
-		break;
-	case UART_FCR:
-		serial->fcr = value;
-		if (value & UART_FCR_CLEAR_RCVR)
-			serial->n_fifo = 0;
-		break;
-	case UART_LCR:
-		serial->lcr = value;
-		break;
-	case UART_MCR:
-		serial->mcr = value & MCR_MASK;
-		break;
-	case UART_SCR:
-		serial->scratch = value;
-		break;
-	default:
-		break; /* LSR and MSR are read-only */
-	}
-}
-
 static void serial_write(void *device, uint64_t offset, unsigned width, uint64_t value)
 {
+	/* The bits that can be set; line and modem status have none. */
+	static const uint8_t masks[SERIAL_PORTS] = {[UART_IER] = 0x0f,
+						    [UART_FCR] = 0xff,
+						    [UART_LCR] = 0xff,
+						    [UART_MCR] = 0x1f,
+						    [UART_SCR] = 0xff};
 	struct serial *serial = device;
+	uint8_t byte = (uint8_t)value;
 
 	if (width != 1)
 		return;
-	register_write(serial, (unsigned)offset, (uint8_t)value);
+	if ((serial->reg[UART_LCR] & UART_LCR_DLAB) && offset < 2) {
+		serial->divisor[offset] = byte;
+		return;
+	}
+	if (offset == UART_TX)
+		transmit(serial, byte);
+	/* An empty transmitter interrupts anew each time its interrupt is switched on. */
+	if (offset == UART_IER && (byte & ~serial->reg[UART_IER] & UART_IER_THRI))
+		serial->thr_empty = true;
+	if (offset == UART_FCR && (byte & UART_FCR_CLEAR_RCVR))
+		serial->n_fifo = 0;
+	serial->reg[offset % SERIAL_PORTS] = byte & masks[offset % SERIAL_PORTS];
 	update_irq(serial);
 }
 

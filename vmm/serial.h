@@ -23,7 +23,8 @@ struct serial {
 	void (*set_irq)(void *ctx, bool level);
 	void (*transmit)(void *ctx, uint8_t byte);
 	void *ctx;
-	uint8_t ier, lcr, mcr, fcr, scratch, divisor[2];
+	uint8_t reg[SERIAL_PORTS]; /* as written, by their offsets */
+	uint8_t divisor[2];
 	bool thr_empty; /* the transmitter-empty interrupt is pending */
 	bool overrun;
 	bool irq;

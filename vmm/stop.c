@@ -62,12 +62,6 @@ const char *stop_name(enum stop_cause cause)
 	return causes[cause].name;
 }
 
-static uint64_t port_read(void *device, uint64_t offset, unsigned width)
-{
-	(void)device, (void)offset, (void)width;
-	return 0;
-}
-
 /* The ports from PORT_SLEEP_CONTROL to PORT_RESET. */
 static void power_write(void *device, uint64_t offset, unsigned width, uint64_t value)
 {
@@ -101,9 +95,9 @@ static void exit_write(void *device, uint64_t offset, unsigned width, uint64_t v
 
 int stop_add_ports(struct stop *stop, struct bus *io)
 {
-	static const struct bus_ops power = {port_read, power_write};
-	static const struct bus_ops i8042 = {port_read, i8042_write};
-	static const struct bus_ops exit = {port_read, exit_write};
+	static const struct bus_ops power = {.write = power_write};
+	static const struct bus_ops i8042 = {.write = i8042_write};
+	static const struct bus_ops exit = {.write = exit_write};
 	struct bus_range ranges[] = {
 		{.name = "power", .base = PORT_SLEEP_CONTROL, .len = 5, .ops = &power},
 		{.name = "i8042", .base = PORT_I8042, .len = 1, .ops = &i8042},

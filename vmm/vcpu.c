@@ -9,23 +9,16 @@
 
 #include "vmm/vcpu_state.h"
 
+/* Of those that can come; what else comes ends the VM with its number. */
 static const char *const reason_names[VCPU_N_REASONS] = {[KVM_EXIT_UNKNOWN] = "unknown",
-							 [KVM_EXIT_EXCEPTION] = "exception",
 							 [KVM_EXIT_IO] = "port",
-							 [KVM_EXIT_HYPERCALL] = "hypercall",
-							 [KVM_EXIT_DEBUG] = "debug",
-							 [KVM_EXIT_HLT] = "halt",
 							 [KVM_EXIT_MMIO] = "mmio",
-							 [KVM_EXIT_IRQ_WINDOW_OPEN] = "irq window",
 							 [KVM_EXIT_SHUTDOWN] = "shutdown",
 							 [KVM_EXIT_FAIL_ENTRY] = "failed entry",
 							 [KVM_EXIT_INTR] = "interrupted",
 							 [KVM_EXIT_INTERNAL_ERROR] =
 								 "internal error",
-							 [KVM_EXIT_SYSTEM_EVENT] = "system event",
-							 [KVM_EXIT_IOAPIC_EOI] = "ioapic eoi",
-							 [KVM_EXIT_X86_RDMSR] = "rdmsr",
-							 [KVM_EXIT_X86_WRMSR] = "wrmsr"};
+							 [KVM_EXIT_SYSTEM_EVENT] = "system event"};
 
 const char *vcpu_reason_name(unsigned reason)
 {

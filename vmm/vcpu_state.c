@@ -77,24 +77,17 @@ static void set_msrs(int fd)
 	}
 }
 
-static void set_mode(struct kvm_lapic_state *lapic, unsigned lvt, uint32_t mode)
-{
-	uint32_t value;
-
-	memcpy(&value, lapic->regs + lvt, sizeof(value));
-	value = (value & ~(uint32_t)LVT_MODE_MASK) | mode;
-	memcpy(lapic->regs + lvt, &value, sizeof(value));
-}
-
 static int set_interrupt_pins(int fd, struct refusal *why)
 {
 	struct kvm_lapic_state lapic;
+	uint32_t *lvt0 = (uint32_t *)(void *)(lapic.regs + LVT0);
+	uint32_t *lvt1 = (uint32_t *)(void *)(lapic.regs + LVT1);
 	int rc = KVM_CALL(fd, KVM_GET_LAPIC, &lapic, why);
 
 	if (rc < 0)
 		return rc;
-	set_mode(&lapic, LVT0, LVT_EXTINT);
-	set_mode(&lapic, LVT1, LVT_NMI);
+	*lvt0 = (*lvt0 & ~(uint32_t)LVT_MODE_MASK) | LVT_EXTINT;
+	*lvt1 = (*lvt1 & ~(uint32_t)LVT_MODE_MASK) | LVT_NMI;
 	return KVM_CALL(fd, KVM_SET_LAPIC, &lapic, why);
 }
 

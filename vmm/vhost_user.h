@@ -28,7 +28,6 @@ enum vhost_user_state {
 	VHOST_USER_CONNECTED, /* socket, nothing said yet */
 	VHOST_USER_READY,     /* features are known, rings are stopped */
 	VHOST_USER_RUNNING,   /* the back-end works on the rings */
-	VHOST_USER_STATE_N
 };
 
 enum {

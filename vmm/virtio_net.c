@@ -77,19 +77,19 @@ static bool is_mac_table(const uint8_t *data, size_t len)
 		memcpy(&n, data, sizeof(n));
 		data += sizeof(n);
 		len -= sizeof(n);
-		if (n > len / VIRTIO_NET_MAC_LEN)
+		if (n > len / OPTIONS_MAC_LEN)
 			return false;
-		data += (size_t)n * VIRTIO_NET_MAC_LEN;
-		len -= (size_t)n * VIRTIO_NET_MAC_LEN;
+		data += (size_t)n * OPTIONS_MAC_LEN;
+		len -= (size_t)n * OPTIONS_MAC_LEN;
 	}
 	return true;
 }
 
 static bool set_mac(struct virtio_net *net, const uint8_t *data, size_t len)
 {
-	if (len < VIRTIO_NET_MAC_LEN || (data[0] & 1))
+	if (len < OPTIONS_MAC_LEN || (data[0] & 1))
 		return false;
-	memcpy(net->config.mac, data, VIRTIO_NET_MAC_LEN);
+	memcpy(net->config.mac, data, OPTIONS_MAC_LEN);
 	return true;
 }
 

@@ -19,7 +19,6 @@
 
 enum {
 	VIRTIO_NET_NAME_LEN = 16,
-	VIRTIO_NET_MAC_LEN = 6,
 };
 
 struct virtio_net {

@@ -76,53 +76,51 @@ static void moved(struct pci_function *function, uint64_t base, bool enabled)
 	virtio_vectors_doorbells(vp, base, enabled && vp->started);
 }
 
-/* Where the window of the PCI_CFG capability points; false if nowhere. */
-static bool window_of(const struct virtio_pci *vp, uint32_t *offset, uint32_t *len)
-{
-	struct virtio_pci_cap cap;
-
-	memcpy(&cap, vp->pci.config + vp->window_at, sizeof(cap));
-	*offset = cap.offset;
-	*len = cap.length;
-	return cap.bar == 0 && (*len == 1 || *len == 2 || *len == 4) && *offset % *len == 0 &&
-	       *offset <= VIRTIO_BAR_LEN - *len;
-}
-
 static bool overlaps(unsigned offset, unsigned width, unsigned at, unsigned len)
 {
 	return offset < at + len && at < offset + width;
 }
 
+/* The window of the PCI_CFG capability: its data register is a place in the BAR. */
+static void access_window(struct virtio_pci *vp, bool is_write)
+{
+	uint8_t *at = vp->pci.config + vp->window_at, *data = at + WINDOW_DATA;
+	struct virtio_pci_cap cap;
+	uint32_t value = 0;
+
+	memcpy(&cap, at, sizeof(cap));
+	if (cap.bar != 0 || (cap.length != 1 && cap.length != 2 && cap.length != 4) ||
+	    cap.offset % cap.length || cap.offset > VIRTIO_BAR_LEN - cap.length)
+		return;
+	if (is_write) {
+		memcpy(&value, data, cap.length);
+		bar_write(vp, cap.offset, cap.length, value);
+	} else {
+		value = (uint32_t)bar_read(vp, cap.offset, cap.length);
+		memcpy(data, &value, cap.length);
+	}
+}
+
 static void written(struct pci_function *function, unsigned offset, unsigned width)
 {
 	struct virtio_pci *vp = (struct virtio_pci *)function;
-	uint32_t where, len, value = 0;
+	uint8_t control = function->config[vp->msix_at + MSIX_CONTROL_HIGH];
 
 	if (overlaps(offset, width, vp->msix_at + MSIX_CONTROL_HIGH, 1)) {
-		uint16_t control;
-
-		memcpy(&control, function->config + vp->msix_at + PCI_MSIX_FLAGS, sizeof(control));
-		vp->msix.enabled = control & PCI_MSIX_FLAGS_ENABLE;
-		vp->msix.masked = control & PCI_MSIX_FLAGS_MASKALL;
+		vp->msix.enabled = control & PCI_MSIX_FLAGS_ENABLE >> 8;
+		vp->msix.masked = control & PCI_MSIX_FLAGS_MASKALL >> 8;
 		virtio_vectors_update(vp);
 	}
-	if (overlaps(offset, width, vp->window_at + WINDOW_DATA, 4) &&
-	    window_of(vp, &where, &len)) {
-		memcpy(&value, function->config + vp->window_at + WINDOW_DATA, len);
-		bar_write(vp, where, len, value);
-	}
+	if (overlaps(offset, width, vp->window_at + WINDOW_DATA, 4))
+		access_window(vp, true);
 }
 
 static void about_to_read(struct pci_function *function, unsigned offset, unsigned width)
 {
 	struct virtio_pci *vp = (struct virtio_pci *)function;
-	uint32_t where, len, value;
 
-	if (overlaps(offset, width, vp->window_at + WINDOW_DATA, 4) &&
-	    window_of(vp, &where, &len)) {
-		value = (uint32_t)bar_read(vp, where, len);
-		memcpy(function->config + vp->window_at + WINDOW_DATA, &value, len);
-	}
+	if (overlaps(offset, width, vp->window_at + WINDOW_DATA, 4))
+		access_window(vp, false);
 }
 
 /* extra: the multiplier of notifications, the data of the window. */
