@@ -3,34 +3,26 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "vmm/layout.h"
-
-enum {
-	HUGE_SHIFT = 26, /* MFD_HUGE_SHIFT: log2 of the page size goes here */
-};
-
-/* Size and seals for good, so that a back-end cannot make our mapping end in SIGBUS. */
-static bool size_and_seal(int fd, uint64_t size)
-{
-	return ftruncate(fd, (off_t)size) == 0 &&
-	       fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
-}
 
 /* Returns what went wrong, in one word, with errno; NULL if nothing. */
 static const char *region_open(struct guest_ram_region *region, uint64_t page_size, bool prealloc)
 {
 	const bool huge = page_size > LAYOUT_PAGE;
 	const unsigned log2 = (unsigned)__builtin_ctzll(page_size);
-	const unsigned flags = huge ? MFD_HUGETLB | log2 << HUGE_SHIFT : 0;
+	const unsigned flags = huge ? MFD_HUGETLB | log2 << MFD_HUGE_SHIFT : 0;
 	/* Huge pages are reserved here, so that a lack of them is an error and no SIGBUS. */
 	const int reserve = huge ? 0 : MAP_NORESERVE;
 	void *hva;
 
 	region->fd = memfd_create("ringway-guest-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
-	if (region->fd < 0 || !size_and_seal(region->fd, region->size))
+	/* Size and seals for good, so that no back-end makes our mapping end in SIGBUS. */
+	if (region->fd < 0 || ftruncate(region->fd, (off_t)region->size) < 0 ||
+	    fcntl(region->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return "create";
 	hva = mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED | reserve, region->fd, 0);
 	if (hva == MAP_FAILED)

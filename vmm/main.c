@@ -16,8 +16,8 @@ static int run(struct machine *machine, int signal_fd)
 	struct refusal why;
 
 	if (machine_arm(machine, &why) < 0) {
+		fail(&why);
 		stop_request(&machine->stop, STOP_LAUNCHER, 0);
-		say("%s", why.text);
 	}
 	control_run(machine, signal_fd);
 	machine_halt(machine);

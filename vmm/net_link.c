@@ -245,9 +245,7 @@ void net_link_event(struct net_link *link, int64_t now_ms)
 {
 	if (link->vu.state == VHOST_USER_CLOSED) {
 		link->next_try_ms = now_ms;
-		return;
-	}
-	if (vhost_user_check(&link->vu) < 0) {
+	} else if (vhost_user_check(&link->vu) < 0) {
 		say("%s: lost its back-end at %s: %s; link down, trying again", link->net->name,
 		    link->path, link->vu.error);
 		lost(link, now_ms);

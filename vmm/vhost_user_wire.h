@@ -41,7 +41,6 @@ enum vhost_user_protocol_feature {
 	VHOST_USER_PROTOCOL_REPLY_ACK = 3,
 	VHOST_USER_PROTOCOL_MTU = 4,
 	VHOST_USER_PROTOCOL_STATUS = 16,
-	VHOST_USER_PROTOCOL_N
 };
 
 enum {

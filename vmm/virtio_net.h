@@ -17,13 +17,9 @@
 #include "vmm/options.h"
 #include "vmm/virtio_pci.h"
 
-enum {
-	VIRTIO_NET_NAME_LEN = 16,
-};
-
 struct virtio_net {
 	struct virtio_pci vp;
-	char name[VIRTIO_NET_NAME_LEN];
+	char name[16];
 	unsigned pairs_asked; /* most that --net allows */
 	unsigned max_pairs;   /* what the device has, once the back-end is known */
 	unsigned pairs;	      /* what the driver uses now */

@@ -4,12 +4,7 @@
 
 #include "vmm/virtio_pci.h"
 
-enum {
-	WORD_ADDRESS = PCI_MSIX_ENTRY_LOWER_ADDR / 4,
-	WORD_ADDRESS_HIGH = PCI_MSIX_ENTRY_UPPER_ADDR / 4,
-	WORD_DATA = PCI_MSIX_ENTRY_DATA / 4,
-	WORD_CONTROL = PCI_MSIX_ENTRY_VECTOR_CTRL / 4,
-};
+enum { WORD_DATA = PCI_MSIX_ENTRY_DATA / 4, WORD_CONTROL = PCI_MSIX_ENTRY_VECTOR_CTRL / 4 };
 
 /* Whole words only, as the specification has it. */
 static bool fits(const struct msix *msix, uint64_t offset, unsigned width)
@@ -47,11 +42,10 @@ static bool is_open(const struct msix *msix, unsigned vector)
 
 static struct msi_message message_of(const struct msix *msix, unsigned vector)
 {
-	const uint32_t *entry = msix->table[vector];
+	struct msi_message message = {.data = msix->table[vector][WORD_DATA]};
 
-	return (struct msi_message){.addr = entry[WORD_ADDRESS] | (uint64_t)entry[WORD_ADDRESS_HIGH]
-									  << 32,
-				    .data = entry[WORD_DATA]};
+	memcpy(&message.addr, msix->table[vector], sizeof(message.addr));
+	return message;
 }
 
 /* Returns whether it went well. */
