@@ -54,13 +54,13 @@ void events_fini(struct events *events)
 int events_route(struct events *events, unsigned gsi, const struct msi_message *message)
 {
 	unsigned at = PIC_PINS + IOAPIC_PINS + gsi - GSI_MSI_FIRST;
-	struct kvm_irq_routing_entry *entry = &events->table->entries[at];
 
 	if (gsi < GSI_MSI_FIRST || at >= events->table->nr)
 		return -EINVAL;
-	entry->u.msi.address_lo = (uint32_t)message->addr;
-	entry->u.msi.address_hi = (uint32_t)(message->addr >> 32);
-	entry->u.msi.data = message->data;
+	events->table->entries[at].u.msi =
+		(struct kvm_irq_routing_msi){.address_lo = (uint32_t)message->addr,
+					     .address_hi = (uint32_t)(message->addr >> 32),
+					     .data = message->data};
 	events->n_route_updates++;
 	return events->call(events, KVM_SET_GSI_ROUTING, events->table);
 }

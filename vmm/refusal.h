@@ -11,7 +11,8 @@ struct refusal {
 };
 
 /* Writes the line and returns -error, so that a caller can say `return refuse(why, EINVAL, ...)`.
- */
+ * Steps that may be refused are chained with `?:`, as in `return first(why) ?: second(why)`: the
+ * first that does not return 0 is the last that is tried. %m in a format is errno in words. */
 int refuse(struct refusal *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -6,13 +6,16 @@
  *            they use only sendmsg, recvmsg, poll, write, close and clock_gettime, so they run
  *            under a narrow seccomp filter.
  * Ownership: keeps its socket. Borrows guest memory, rings, kick and call descriptors, which
- * outlive every back-end: after a failure the same ones are given to the next connection. Failure:
- * 0 or -errno, and a sentence in `error`: which message, what went wrong, what to do. -EINVAL the
- * arguments: nothing was sent, the connection stands; -EAGAIN no back-end there yet (connect,
- * accept); -ETIMEDOUT no answer in time; -ECONNRESET the back-end went away; -EPROTO an answer that
- * cannot be; -EREMOTEIO the back-end refused a request; -ENOTSUP it lacks a feature, see
- * bits_missing. Except after -EINVAL and -EAGAIN the socket is closed and the state is CLOSED:
- * connect anew.
+ *            outlive every back-end: after a failure the same ones are given to the next one.
+ * Failure:   0 or -errno, and a sentence in `error`: which message, what went wrong, what to do.
+ *            -EINVAL      the arguments; nothing was sent, the connection stands
+ *            -EAGAIN      no back-end there yet (connect, accept); try again later
+ *            -ETIMEDOUT   no answer in time
+ *            -ECONNRESET  the back-end went away
+ *            -EPROTO      an answer that cannot be
+ *            -EREMOTEIO   the back-end refused a request
+ *            -ENOTSUP     the back-end lacks a feature; bits_missing has them, if virtio's
+ *            Except after -EINVAL and -EAGAIN the socket is closed and the state is CLOSED.
  *
  * INFLIGHT_SHMFD is not spoken: network back-ends finish buffers in order, so that the used index
  * of a split ring says where a lost one stood. That of a packed ring is lost with its back-end. */
@@ -61,10 +64,10 @@ struct vhost_user_queue {
 	 * vhost_user_stop() stored after an orderly stop, used->idx (split) after a crash. Packed:
 	 * bits 0-15 available, 16-31 used index with wrap bit. */
 	uint32_t base;
-	uint64_t desc, avail,
-		used; /* front-end addresses; packed: avail driver area, used device area */
-	int kickfd;   /* -1: the back-end must poll */
-	int callfd;   /* -1: the front-end polls */
+	/* Front-end addresses; packed: avail is the driver area, used the device area. */
+	uint64_t desc, avail, used;
+	int kickfd; /* -1: the back-end must poll */
+	int callfd; /* -1: the front-end polls */
 };
 
 /* What the guest has set up. Queues are data queues only (rx0, tx0, rx1, ...), never the control
