@@ -60,16 +60,16 @@ static void access_bus(struct bus *bus, uint64_t addr, unsigned width, bool is_w
 static void handle_access(struct vcpu *vcpu, struct kvm_run *run)
 {
 	const struct vcpu_world *world = vcpu->world;
-	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 
 	pthread_mutex_lock(world->lock);
 	if (run->exit_reason == KVM_EXIT_MMIO)
 		access_bus(world->mmio, run->mmio.phys_addr, run->mmio.len, run->mmio.is_write,
 			   run->mmio.data);
 	else /* A string instruction brings its whole count at once. */
-		for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size)
+		for (uint32_t i = 0; i < run->io.count; i++)
 			access_bus(world->io, run->io.port, run->io.size,
-				   run->io.direction == KVM_EXIT_IO_OUT, data);
+				   run->io.direction == KVM_EXIT_IO_OUT,
+				   (uint8_t *)run + run->io.data_offset + i * run->io.size);
 	pthread_mutex_unlock(world->lock);
 }
 

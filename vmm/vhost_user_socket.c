@@ -40,7 +40,9 @@ static int open_socket(const char *path, struct sockaddr_un *address)
 		return -EINVAL;
 	strcpy(address->sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 int vhost_user_adopt(struct vhost_user *vu, int fd)
@@ -84,7 +86,7 @@ int vhost_user_connect(struct vhost_user *vu, const char *path)
 
 int vhost_user_listen(const char *path)
 {
-	struct sockaddr_un address;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const struct sockaddr *to = (const struct sockaddr *)&address;
 	int fd = open_socket(path, &address), probe, err;
 	struct stat st = {0};
