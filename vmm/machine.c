@@ -174,6 +174,9 @@ static int open_descriptors(struct machine *machine, struct refusal *why)
 
 int machine_open(struct machine *machine, const struct options *options, struct refusal *why)
 {
+	uint64_t page_size = options->page_size;
+	struct guest_ram *ram = &machine->ram;
+
 	machine->options = options;
 	machine->wake_fd = machine->process_status_fd = -1;
 	machine->kvm.fd = machine->kvm.vm_fd = -1;
@@ -182,9 +185,9 @@ int machine_open(struct machine *machine, const struct options *options, struct 
 	pthread_mutex_init(&machine->gate, NULL);
 	/* The console last, so that whatever was refused before finds the terminal as it was. */
 	return open_descriptors(machine, why)
-		       ?: guest_ram_open(&machine->ram, options->memory, options->page_size, options->prealloc, why)
+		       ?: guest_ram_open(ram, options->memory, page_size, options->prealloc, why)
 		       ?: kvm_open(&machine->kvm, why)
-		       ?: kvm_map_ram(&machine->kvm, &machine->ram, why)
+		       ?: kvm_map_ram(&machine->kvm, ram, why)
 		       ?: load_kernel(machine, why)
 		       ?: place_tables(machine, why)
 		       ?: open_devices(machine, why)
@@ -224,7 +227,7 @@ static int pin_to(unsigned cpu)
 	say("--pin: cannot run on CPU %u: %m; Cpus_allowed_list in /proc/self/status has those "
 	    "that can",
 	    cpu);
-	return -errno;
+	return -EINVAL;
 }
 
 /* In the thread of a vCPU, before the guest. */

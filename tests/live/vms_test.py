@@ -111,6 +111,7 @@ def two_tiny_guests_lose_no_echo_and_no_kick_leaves_kvm():
         took = lab.stop()
         log = lab.log()
         expect("vm right: powered off, after" in log, log)
+        expect("with QEMU" not in log, f"advice for QEMU, which is not there:\n{log}")
         frames = 2 * N_ECHOES
         for name in ("left", "right"):
             expect(re.search(rf"vm {name}: stats: net0: kicks through launcher 0,", log), f"kicks of {name} left KVM:\n{log}")
