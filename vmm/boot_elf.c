@@ -67,6 +67,8 @@ struct segment {
 	uint64_t mem_len;
 };
 
+#define SEGMENT(p) ((struct segment){p.p_type, p.p_offset, p.p_filesz, p.p_paddr, p.p_memsz})
+
 /* Copies what may stand unaligned; false if it passes the end of the file. */
 static bool read_file(const struct boot_file *file, uint64_t offset, void *to, uint64_t len)
 {
@@ -86,12 +88,7 @@ static bool segment_at(const struct elf *elf, unsigned i, struct segment *s)
 	    !read_file(elf->file, at, elf->is64 ? (void *)&p64 : &p32,
 		       elf->is64 ? sizeof(p64) : sizeof(p32)))
 		return false;
-	if (elf->is64)
-		*s = (struct segment){p64.p_type, p64.p_offset, p64.p_filesz, p64.p_paddr,
-				      p64.p_memsz};
-	else
-		*s = (struct segment){p32.p_type, p32.p_offset, p32.p_filesz, p32.p_paddr,
-				      p32.p_memsz};
+	*s = elf->is64 ? SEGMENT(p64) : SEGMENT(p32);
 	return s->offset <= elf->file->len && s->file_len <= elf->file->len - s->offset;
 }
 
