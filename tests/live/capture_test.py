@@ -110,60 +110,6 @@ def snaplen_count_filter_and_time_are_as_asked_for():
         expect(begin - 0.001 <= times[0] and times[-1] <= end + 0.001, f"times between {begin} and {end}: {times[0]}, {times[-1]}")
 
 
-def expect_drop(why, lines, peers=None, ports=("left", "right"), port_lines=(), arguments=()):
-    """Traffic that is dropped for this reason appears in a capture under it, and nowhere else."""
-    with CaptureSwitch(port_lines=port_lines) as switch, Testpmd(switch, ports=ports, arguments=arguments) as pmd:
-        capture = switch.live_capture("-w", switch.path("drops.pcapng"), "--drops", "-s", "64")
-        for i, peer in enumerate(peers or ()):
-            pmd.command_line(f"set eth-peer {i} {peer}")
-        for line in lines:
-            pmd.command_line(line)
-        wait_until(lambda: sum(port["drops"][why] for port in switch.port_counters().values()), f"drops by {why}")
-        pmd.command_line("stop")
-        pmd.drain()
-        n_captured, n_missed, _ = capture.finish()
-        counted = sum(port["drops"][why] for port in switch.port_counters().values())
-        comments = [row[0] for row in fields(switch.path("drops.pcapng"), "frame.comment", where="frame.comment")]
-        expect(expect_readable(switch.path("drops.pcapng")) == n_captured, "every captured frame is in the file")
-        expect(f"dropped: {why}" in comments, f"no comment says {why}: {set(comments)}")
-        expect(n_missed > 0 or comments.count(f"dropped: {why}") == counted, f"{why}: {counted} drops, {len(comments)} comments")
-        with open(switch.path("drops.pcapng"), "rb") as file:
-            end = file.read()
-        for port in switch.port_counters().values():
-            n = port["drops"][why]
-            expect(n == 0 or f"{why}={n}".encode() in end, f"the statistics at the end count {n} {why}")
-
-
-@live
-def a_full_destination_shows_in_the_capture():
-    expect_drop("tx_full", ["set fwd txonly", "start"])
-
-
-@live
-def frames_to_reserved_addresses_show_in_the_capture():
-    expect_drop("l2cp", ["set fwd mac", "start tx_first 1"], peers=["01:80:c2:00:00:0e"] * 2)
-
-
-@live
-def frames_that_would_go_back_show_in_the_capture():
-    expect_drop("same_port", ["set fwd mac", "start tx_first 1"], peers=["52:54:00:00:01:01", "52:54:00:00:01:02"])
-
-
-@live
-def frames_with_a_group_as_source_show_in_the_capture():
-    expect_drop("bad_source", ["set fwd macswap", "start tx_first 1"], peers=["01:00:5e:00:00:01"] * 2)
-
-
-@live
-def frames_that_nobody_can_get_show_in_the_capture():
-    expect_drop("no_port", ["set fwd txonly", "start"], ports=("left",))
-
-
-@live
-def frames_beyond_the_mtu_show_in_the_capture():
-    expect_drop("too_big", ["set txpkts 600", "set fwd mac", "start tx_first 1"], port_lines=["mtu = 100"])
-
-
 @live
 def saturation_is_captured_without_losing_a_frame():
     """CAP-14: frames go round as fast as they can; copies may be missed, frames may not."""
@@ -171,7 +117,7 @@ def saturation_is_captured_without_losing_a_frame():
         capture = switch.live_capture("-w", switch.path("all.pcapng"), "-s", "128")
         pmd.command_line("set fwd mac")
         pmd.command_line("start tx_first 8")
-        switch.wait_rx_frames(300_000)
+        switch.wait_rx_frames(60_000)
         pmd.command_line("stop")
         pmd.drain()
         captured, missed, seen = capture.finish()

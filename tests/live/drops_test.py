@@ -167,12 +167,21 @@ def every_drop_reason_shows_in_a_capture():
         guests.close()
         all_seen = lambda: (lambda capture: capture["captured"] == capture["seen"])(switch.ask("captures")["captures"][0])
         wait_until(all_seen, "the capture to be written")
+        ports = switch.port_counters()
         path = f"{switch.dir}/all.pcapng"
         comments = [row[0] for row in fields(path, "frame.comment", where="frame.comment")]
         for why in REASONS:
             n_dropped, n_shown = counted(switch, why), comments.count(f"dropped: {why}")
             expect(n_shown == n_dropped, f"{why}: {n_dropped} dropped, {n_shown} shown")
         expect_readable(path)
+        switch.stop()
+        with open(path, "rb") as file:
+            end = file.read()
+        for port, counters in ports.items():
+            for why, n in counters["drops"].items():
+                expect(n == 0 or f"{why}={n}".encode() in end, f"the statistics at the end do not count {n} {why} of {port}")
+        switch.force = True
+        switch.start()
 
 
 if __name__ == "__main__":
