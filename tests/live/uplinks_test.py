@@ -1,9 +1,11 @@
 """uplinks_test.py: the switch with hosts on TAPs, devices and tunnels, each in a network namespace of its own."""
 import contextlib
 import os
+import pwd
 import shutil
 import struct
 import subprocess
+import tempfile
 import time
 
 from front_end import RX, FrontEnd
@@ -81,6 +83,20 @@ def a_plain_user_opens_a_tap_made_for_it():
         inside.run("ip", "link", "set", "dev", a, "mtu", "1400", "up")
         with switch:
             switch.wait_links("up")
+
+
+@live
+def a_persistent_tap_stays_and_belongs_to_its_owner():
+    a = unique("ta")
+    lines = ("persist = yes", f"owner = {NOBODY}", "address = fd00:9::1/64", "queues = 2")
+    with Namespace("sw") as inside:
+        inside.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=0")
+        with Lab(inside, {"a": tap(a, *lines)}):
+            expect("inet6 fd00:9::1/64" in inside.run("ip", "address", "show", "dev", a), "no IPv6 address")
+        expect(f"user {pwd.getpwuid(NOBODY).pw_name}" in inside.run("ip", "-details", "link", "show", a), "it has another owner")
+        with Lab(inside, {"a": tap(a, *lines)}, as_user=NOBODY) as switch:
+            switch.wait_links("up")
+        inside.run("ip", "link", "delete", a)
 
 
 @live
@@ -306,6 +322,24 @@ def isolated_and_bound_ports_keep_to_their_rules():
         hb.run("ip", "link", "set", b, "address", "52:54:00:aa:00:66")
         expect(not hb.pings("10.9.0.3", count=1), "a spoofed address passes")
         expect(switch.drops("b").get("spoofed_mac", 0) > 0, f"not counted: {switch.drops('b')}")
+
+
+@live
+def two_switches_are_joined_by_memif():
+    a, b = unique("ta"), unique("tb")
+    with Namespace("s1") as first, Namespace("s2") as second, Namespace("ha") as ha, Namespace("hb") as hb:
+        with tempfile.TemporaryDirectory(prefix="ringway-memif-") as folder, contextlib.ExitStack() as stack:
+            one, two = (
+                stack.enter_context(Lab(namespace, {name: tap(name), "m": [
+                    "type = ethdev", f"device = net_memif0,role={role},socket-abstract=no,socket={folder}/socket"]}))
+                for namespace, name, role in ((first, a, "server"), (second, b, "client")))
+            ha.take(a, first, "10.9.0.1/24")
+            hb.take(b, second, "10.9.0.2/24")
+            for switch in (one, two):
+                switch.wait_links("up")
+            ha.wait_ping("10.9.0.2")
+            expect(ha.pings("10.9.0.2", size=1400), "pings are lost")
+            measured("TCP between two switches by memif", f"{ha.iperf(hb, '10.9.0.2', 1) / 1e9:.2f} Gbit/s")
 
 
 @live
