@@ -4,7 +4,10 @@
  * Threads:   a capture_set is immutable; workers read it as part of a snapshot. A lane belongs to
  * one worker, its ring's other end to the writer. Counters are written by one worker, read by any.
  * Ownership: a set borrows lanes and watches, which outlive it by a grace period.
- * Failure:   a full ring loses the copy, counted as missed; the frame is not touched.
+ * Failure:   a full ring loses the copy, counted as missed; the frame is not touched. Refused
+ * frames of which nothing is known are in no capture, only counted: in more pieces than the arena
+ * of a burst (oversize), longer than a TAP hands over (oversize), shorter than a header from a TAP
+ * (runt), and those of a device whose tag cannot be put back (vlan).
  *
  * What is copied at rx is what was judged: the private head, and the rest as it is in the guest's
  * memory at that moment. At tx it is copied after delivery, from the same source. */

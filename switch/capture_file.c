@@ -74,14 +74,14 @@ const char *capture_file_fault(int error)
 }
 
 /* out = path, or with number: lab.pcapng -> lab-00001.pcapng. */
-static int file_name(const struct capture_file *file, unsigned number, char out[PATH_MAX])
+static int file_name(const char *path, unsigned number, char out[PATH_MAX])
 {
-	const char *base = strrchr(file->path, '/');
-	const char *dot = strrchr(base ? base : file->path, '.');
-	int stem = dot ? (int)(dot - file->path) : (int)strlen(file->path);
-	int len = number ? snprintf(out, PATH_MAX, "%.*s-%05u%s", stem, file->path, number,
-				    dot ? dot : "")
-			 : snprintf(out, PATH_MAX, "%s", file->path);
+	const char *base = strrchr(path, '/');
+	const char *dot = strrchr(base ? base : path, '.');
+	int stem = dot ? (int)(dot - path) : (int)strlen(path);
+	int len =
+		number ? snprintf(out, PATH_MAX, "%.*s-%05u%s", stem, path, number, dot ? dot : "")
+		       : snprintf(out, PATH_MAX, "%s", path);
 
 	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
@@ -112,7 +112,7 @@ static int open_next(struct capture_file *file)
 	int ret;
 
 	for (unsigned i = 0; i < ROTATE_TRIES && fd == -EEXIST; i++) {
-		ret = file_name(file, ++file->number, path);
+		ret = file_name(file->path, ++file->number, path);
 		if (ret < 0)
 			return ret;
 		fd = capture_file_create(path, file->force ? CAPTURE_FILE_FORCE : 0);
@@ -129,7 +129,7 @@ static int open_first(struct capture_file *file, const struct capture_file_conf 
 		return conf->fd;
 	file->number = conf->rotate_size ? 1 : 0;
 	file->oldest = 1;
-	ret = file_name(file, file->number, path);
+	ret = file_name(file->path, file->number, path);
 	return ret < 0 ? ret : capture_file_create(path, conf->force ? CAPTURE_FILE_FORCE : 0);
 }
 
@@ -333,9 +333,19 @@ int capture_file_rotate(struct capture_file *file)
 	}
 	close(last);
 	while (file->rotate_files && file->number - file->oldest >= file->rotate_files)
-		if (file_name(file, file->oldest++, path) == 0)
+		if (file_name(file->path, file->oldest++, path) == 0)
 			unlink(path);
 	return 0;
+}
+
+void capture_file_remove(const struct capture_file_conf *conf)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (file_name(conf->path, conf->rotate_size ? 1 : 0, path) == 0 && lstat(path, &st) == 0 &&
+	    S_ISREG(st.st_mode))
+		unlink(path);
 }
 
 unsigned capture_file_close(struct capture_file *file)

@@ -90,6 +90,9 @@ bool capture_file_wants_rotation(const struct capture_file *file, size_t len);
 /* Goes on in the next file; the caller has flushed this one. -errno: it stays in this one. */
 int capture_file_rotate(struct capture_file *file);
 
+/* Takes away the file that open made of conf's path, if nothing was rotated since. */
+void capture_file_remove(const struct capture_file_conf *conf);
+
 /* Returns how many frames were lost in it. */
 unsigned capture_file_close(struct capture_file *file);
 

@@ -228,6 +228,18 @@ static void report_end(const struct captures *captures, const struct capture *ca
 	json_decref(report);
 }
 
+void captures_forget_files(const struct captures *captures)
+{
+	for (unsigned i = 0; captures && i < CAPTURE_MAX; i++) {
+		const struct capture *capture = captures->slots[i];
+
+		if (capture && !capture->client)
+			capture_file_remove(&(struct capture_file_conf){
+				.path = capture->conf.file,
+				.rotate_size = capture->conf.rotate_size});
+	}
+}
+
 void captures_free(struct captures *captures)
 {
 	if (!captures)

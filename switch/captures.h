@@ -45,6 +45,9 @@ struct capture_extra {
 
 /* NULL with errno. */
 struct captures *captures_new(const struct captures_env *env);
+/* For a switch that does not start after all: takes away the files of its INI file's captures,
+ * which would be in the way of the next try. */
+void captures_forget_files(const struct captures *captures);
 /* Ends every capture and completes its file. Workers no longer run. */
 void captures_free(struct captures *captures);
 

@@ -210,6 +210,8 @@ static int run_plane(struct running *running, bool force, int signal_fd)
 		supervisor_start(running->vms);
 		serve(running, signal_fd, tick_fd);
 		plane_stop(running->plane);
+	} else {
+		captures_forget_files(running->captures);
 	}
 	captures_free(running->captures);
 	control_close(running->control);

@@ -74,7 +74,8 @@ def a_plain_user_opens_a_tap_made_for_it():
     a = unique("ta")
     ports = {"a": tap(a, "address = 10.9.0.1/24", "mtu = 1400")}
     with Namespace("sw") as inside:
-        switch = Lab(inside, ports, as_user=NOBODY)
+        # The first try leaves nothing that would be in the way of the second.
+        switch = Lab(inside, ports, as_user=NOBODY, sections=["[capture c]", "file = c.pcapng"])
         switch.launch().wait(20)
         expect(f"ip tuntap add dev {a} mode tap user {NOBODY} && ip address add 10.9.0.1/24 dev {a} && "
                f"ip link set dev {a} mtu 1400 up" in switch.log(), f"no help: {switch.log()}")

@@ -339,6 +339,23 @@ static void captures_are_as_many_as_there_are_slots(void)
 	rig_free(rig);
 }
 
+static void captures_of_a_switch_that_does_not_start_leave_no_files(void)
+{
+	struct rig *rig = rig_new();
+	struct capture_conf whole = conf_of(rig, "c.pcapng"), rotated = conf_of(rig, "r.pcapng");
+	char why[CAPTURES_WHY_LEN];
+
+	rotated.rotate_size = 1 << 20;
+	for (unsigned i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(captures_start(rig->captures, &whole, false, NULL, why), 0);
+		CU_ASSERT_EQUAL(captures_start(rig->captures, &rotated, false, NULL, why), 0);
+		/* It is there by now. */
+		CU_ASSERT_EQUAL(captures_start(rig->captures, &whole, false, NULL, why), -EEXIST);
+		captures_forget_files(rig->captures);
+	}
+	rig_free(rig);
+}
+
 /* CAP-08 */
 static void captures_start_and_stop_a_thousand_times_and_keep_nothing(void)
 {
@@ -384,6 +401,7 @@ int main(void)
 		 captures_refuse_with_a_sentence_and_leave_the_others_alone},
 		{"captures_are_as_many_as_there_are_slots",
 		 captures_are_as_many_as_there_are_slots},
+		SUITE_TEST(captures_of_a_switch_that_does_not_start_leave_no_files),
 		{"captures_start_and_stop_a_thousand_times_and_keep_nothing",
 		 captures_start_and_stop_a_thousand_times_and_keep_nothing},
 		CU_TEST_INFO_NULL,
