@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 
+from capture_files import expect_readable
 from front_end import RX, FrontEnd
 from lab import Lab, lab, tap
 from netns import Namespace, run, unique, veth
@@ -36,7 +37,8 @@ def two_hosts_talk_over_taps_with_offloads_untouched():
 @live
 def a_tap_that_goes_down_or_away_comes_back():
     a, b = unique("ta"), unique("tb")
-    with lab({"a": tap(a), "b": tap(b)}, "ha", "hb") as (switch, inside, (ha, hb)):
+    """CAP-15: beside it, the port is captured."""
+    with lab({"a": tap(a), "b": tap(b)}, "ha", "hb", sections=["[capture c]", "file = c.pcapng"]) as (switch, inside, (ha, hb)):
         ha.take(a, inside, "10.9.0.1/24")
         hb.take(b, inside, "10.9.0.2/24")
         ha.wait_ping("10.9.0.2")
@@ -57,6 +59,7 @@ def a_tap_that_goes_down_or_away_comes_back():
         ha.run("ip", "neigh", "flush", "dev", a)
         hb.take(b, inside, "10.9.0.2/24")
         ha.wait_ping("10.9.0.2")
+        expect(expect_readable(os.path.join(switch.dir, "c.pcapng")) >= 12, "three pings, each four times")
 
 
 @live
