@@ -17,7 +17,8 @@ enum {
 	RX_DESCRIPTORS = 512,
 	TX_DESCRIPTORS = 512,
 	POOL_CACHE = 32,
-	POOL_SPARE = 1024, /* for the caches of workers, and what they hold in their hands */
+	POOL_SPARE = 1024,  /* for the caches of workers, and what they hold in their hands */
+	AF_XDP_RING = 2048, /* net_af_xdp fills it, whatever it is told */
 	MTU_USUAL = 1500,
 	TAGS_LEN = 8, /* of two VLAN tags */
 	L2_LEN = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN,
@@ -64,15 +65,64 @@ static uint32_t data_len_of(const struct port_conf *conf)
 					       : RTE_ALIGN_CEIL(len, 1024);
 }
 
+static void free_zone(struct rte_mempool_memhdr *chunk, void *zone)
+{
+	(void)chunk;
+	rte_memzone_free(zone);
+}
+
+/* Makes the pool's mbufs, in one piece of memory. */
+static int fill_pool(struct rte_mempool *pool)
+{
+	size_t chunk_len, align;
+	ssize_t len = rte_mempool_ops_calc_mem_size(pool, pool->size, 0, &chunk_len, &align);
+	const struct rte_memzone *zone =
+		len > 0 ? rte_memzone_reserve_aligned(pool->name, (size_t)len, SOCKET_ID_ANY, 0,
+						      (unsigned)align)
+			: NULL;
+	int ret = zone ? rte_mempool_populate_iova(pool, zone->addr, zone->iova, zone->len,
+						   free_zone, (void *)(uintptr_t)zone)
+		       : -ENOMEM;
+
+	if (ret >= 0)
+		return 0;
+	rte_memzone_free(zone);
+	return ret;
+}
+
+/* Like rte_pktmbuf_pool_create(), but with one mbuf right behind the other. That leaves gaps before
+ * pages where there are no hugepages, for devices that use physical addresses; ours use virtual
+ * ones, and net_af_xdp reckons without gaps: what is at the pool's end would never be sent. */
+static struct rte_mempool *pool_new(const char *name, unsigned n, uint16_t data_room)
+{
+	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = data_room};
+	struct rte_mempool *pool = rte_mempool_create_empty(
+		name, n, (unsigned)sizeof(struct rte_mbuf) + data_room, POOL_CACHE, sizeof(private),
+		SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	int ret;
+
+	if (!pool)
+		return NULL;
+	rte_pktmbuf_pool_init(pool, &private);
+	ret = fill_pool(pool);
+	if (ret < 0) {
+		rte_mempool_free(pool);
+		rte_errno = -ret;
+		return NULL;
+	}
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return pool;
+}
+
 static int make_pool(const struct port_conf *conf, struct ethdev_device *device)
 {
-	unsigned n =
-		conf->n_queues * (RX_DESCRIPTORS + TX_DESCRIPTORS + 2 * BURST_MAX) + POOL_SPARE;
+	bool is_af_xdp = strncmp(conf->device, "net_af_xdp", strlen("net_af_xdp")) == 0;
+	unsigned n = POOL_SPARE + conf->n_queues * (RX_DESCRIPTORS + TX_DESCRIPTORS +
+						    2 * BURST_MAX + (is_af_xdp ? AF_XDP_RING : 0));
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	snprintf(name, sizeof(name), "ethdev-%u", device->port_id);
-	device->pool = rte_pktmbuf_pool_create(name, n, POOL_CACHE, 0, (uint16_t)data_len_of(conf),
-					       SOCKET_ID_ANY);
+	device->pool = pool_new(name, n, (uint16_t)data_len_of(conf));
 	if (!device->pool)
 		return complain(conf, "no memory for its buffers", rte_errno);
 	device->data_len = data_len_of(conf) - RTE_PKTMBUF_HEADROOM;

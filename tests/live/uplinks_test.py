@@ -1,5 +1,6 @@
 """uplinks_test.py: the switch with hosts on TAPs, devices and tunnels, each in a network namespace of its own."""
 import contextlib
+import json
 import os
 import pwd
 import shutil
@@ -170,6 +171,24 @@ def a_device_gets_whole_checksums_and_short_segments():
             inside.run("ip", "link", "set", left, "up")
             switch.wait_links("up", ["nic"])
             ha.wait_ping("10.9.0.2")
+
+
+@live
+def af_xdp_carries_tcp_both_ways():
+    a, left, right = unique("ta"), unique("vl"), unique("vr")
+    with Namespace("sw") as inside, Namespace("ha") as ha, Namespace("hw") as wire:
+        veth(inside, left, wire, right)
+        wire.run("ip", "address", "add", "10.9.0.2/24", "dev", right)
+        for namespace, name in ((inside, left), (wire, right)):
+            namespace.run("ethtool", "-K", name, "tx", "off")
+        with Lab(inside, {"a": tap(a), "nic": ["type = ethdev", f"device = net_af_xdp0,iface={left}"]}) as switch:
+            ha.take(a, inside, "10.9.0.1/24")
+            switch.wait_links("up")
+            ha.wait_ping("10.9.0.2")
+            measured("TCP from a TAP to net_af_xdp", f"{ha.iperf(wire, '10.9.0.2', 1) / 1e9:.2f} Gbit/s")
+            measured("TCP from net_af_xdp to a TAP", f"{wire.iperf(ha, '10.9.0.1', 1) / 1e9:.2f} Gbit/s")
+            sent = json.loads(inside.run("ip", "-j", "-s", "link", "show", left))[0]["stats64"]["tx"]["packets"]
+            expect(sent >= switch.port_counters()["nic"]["tx_frames"], f"{sent} left the interface: {switch.port_counters()['nic']}")
 
 
 def write_pcap(path, frames):
