@@ -26,6 +26,11 @@ uint64_t vhost_queue_kicks(const struct vhost_queue *queue)
 	return n;
 }
 
+/* Bytes of the three parts of a ring: VIRTIO 1.2 sections 2.7 and 2.8. */
+struct ring_len {
+	uint64_t desc, driver, device;
+};
+
 void vhost_queue_hide(struct vhost_port *vp, unsigned index)
 {
 	struct vhost_queue *queue = &vp->queues[index];
@@ -56,6 +61,44 @@ static int set_nonblocking(int fd)
 	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
+static struct ring_len len_of(uint64_t features, uint64_t size)
+{
+	bool event_idx = features >> VIRTIO_F_EVENT_IDX & 1;
+	uint64_t event = event_idx ? sizeof(uint16_t) : 0;
+
+	if (features >> VIRTIO_F_RING_PACKED & 1)
+		return (struct ring_len){.desc = sizeof(struct virtq_packed_desc) * size,
+					 .driver = sizeof(struct virtq_event),
+					 .device = sizeof(struct virtq_event)};
+	return (struct ring_len){
+		.desc = sizeof(struct virtq_desc) * size,
+		.driver = sizeof(struct virtq_avail) + sizeof(uint16_t) * size + event,
+		.device =
+			sizeof(struct virtq_used) + sizeof(struct virtq_used_elem) * size + event};
+}
+
+static bool is_shared(const struct guest_memory *mem, const void *area, uint64_t len)
+{
+	for (unsigned i = 0; i < mem->n_regions; i++) {
+		uint64_t offset = (uint64_t)((uintptr_t)area - (uintptr_t)mem->regions[i].hva);
+
+		if (offset < mem->regions[i].size && len <= mem->regions[i].size - offset)
+			return true;
+	}
+	return false;
+}
+
+/* librte_vhost has found where the parts of a ring begin, but maybe for another size or layout than
+ * those of now, and it goes on when they end outside of the memory. */
+static bool ring_is_shared(const struct guest_memory *mem, const struct vhost_lib_ring *ring,
+			   uint64_t features)
+{
+	struct ring_len len = len_of(features, ring->size);
+
+	return is_shared(mem, ring->desc, len.desc) && is_shared(mem, ring->avail, len.driver) &&
+	       is_shared(mem, ring->used, len.device);
+}
+
 int vhost_queue_init(struct vhost_port *vp, unsigned index, uint64_t features)
 {
 	struct vhost_queue *queue = &vp->queues[index];
@@ -64,6 +107,8 @@ int vhost_queue_init(struct vhost_port *vp, unsigned index, uint64_t features)
 
 	if (ret < 0)
 		return ret;
+	if (!ring_is_shared(&vp->mem, &ring, features))
+		return -EFAULT;
 	/* A worker writes to it: whatever the front-end gave us must not be able to block. */
 	if (ring.call_fd >= 0 && set_nonblocking(ring.call_fd) < 0)
 		ring.call_fd = -1;
