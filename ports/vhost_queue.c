@@ -46,7 +46,8 @@ void vhost_queue_fini(struct vhost_port *vp, unsigned index)
 	struct nudge nudge;
 
 	nudge_start(&nudge);
-	vring_notify(&queue->vring);
+	/* A worker that took a burst and was overtaken by the queue's end has not given it back. */
+	vring_rx_release(&queue->vring);
 	nudge_stop(&nudge);
 	vhost_lib_save_base(vp->lib, index, queue->vring.last_avail, queue->vring.last_used);
 	vp->n_kicks += vhost_queue_kicks(queue);
