@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,10 +24,44 @@ enum {
  * few calls later, on the same thread, and there is no other way from one to the other. */
 static _Thread_local char refusal[WHY_LEN];
 
+/* Descriptors of a memory table that was let pass, with what they refer to: numbers are used again.
+ */
+static _Thread_local struct {
+	unsigned n;
+	int fds[VHOST_USER_MAX_REGIONS];
+	struct stat files[VHOST_USER_MAX_REGIONS];
+} table;
+
+static void remember_table(const int *fds, unsigned n)
+{
+	for (table.n = 0; table.n < n; table.n++) {
+		table.fds[table.n] = fds[table.n];
+		fstat(fds[table.n], &table.files[table.n]);
+	}
+}
+
+void vhost_gate_memory_taken(void)
+{
+	table.n = 0;
+}
+
+/* The library closes those of a table that it could not map, but for the one that was to blame. */
+static void close_forgotten(void)
+{
+	struct stat now;
+
+	for (unsigned i = 0; i < table.n; i++)
+		if (fstat(table.fds[i], &now) == 0 && now.st_ino == table.files[i].st_ino &&
+		    now.st_dev == table.files[i].st_dev)
+			close(table.fds[i]);
+	table.n = 0;
+}
+
 bool vhost_gate_refused(char *why, size_t len)
 {
 	bool refused = refusal[0];
 
+	close_forgotten();
 	snprintf(why, len, "%s", refusal);
 	refusal[0] = '\0';
 	return refused;
@@ -105,12 +140,15 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
 
 	if (!is_library_reading(message))
 		return __real_recvmsg(fd, message, flags);
+	close_forgotten();
 	n_whole = look(fd, &whole);
 	n = __real_recvmsg(fd, message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n <= 0)
 		return n;
 	n_fds = take_fds(message, fds);
 	why = judge(&whole, n_whole > 0 ? (size_t)n_whole : 0, message, fds, n_fds);
+	if (!why && whole.header.request == VHOST_USER_SET_MEM_TABLE)
+		remember_table(fds, n_fds);
 	if (!why)
 		return n;
 	snprintf(refusal, sizeof(refusal), "%s (%u): %s", vhost_filter_name(whole.header.request),

@@ -22,6 +22,11 @@ ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 
+/* The library has taken over the descriptors of the memory table that this thread read last. When
+ * it says nothing of the kind before it reads again, it has failed to map one, and has forgotten
+ * it. */
+void vhost_gate_memory_taken(void);
+
 /* Why the gate refused the last message that this thread read, which it then forgets; false when it
  * did not. */
 bool vhost_gate_refused(char *why, size_t len);

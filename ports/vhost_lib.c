@@ -117,6 +117,8 @@ static enum rte_vhost_msg_result after_message(int vid, void *data)
 	struct vhost_lib *lib = owner_of(vid);
 	const struct vhost_user_message *msg = data;
 
+	if (msg->header.request == VHOST_USER_SET_MEM_TABLE)
+		vhost_gate_memory_taken();
 	if (lib && msg->header.request == VHOST_USER_SET_MEM_TABLE) {
 		watch_memory(lib);
 		lib->conf.ops->memory_changed(lib->conf.ctx);

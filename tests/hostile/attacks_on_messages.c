@@ -243,6 +243,17 @@ static const char *refuses_region(struct scene *scene, struct vhost_user_wire_re
 						.n_fds = 1});
 }
 
+static int sealed_memory(off_t len)
+{
+	int fd = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd >= 0 && (ftruncate(fd, len) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 /* VUP-10, VUP-20, MEM-03 */
 static const char *wrong_memory(struct scene *scene, const void *arg)
 {
@@ -250,6 +261,7 @@ static const char *wrong_memory(struct scene *scene, const void *arg)
 	int file = memfd_create("memory", MFD_CLOEXEC),
 	    zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
 	int proc = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	int read_only = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), sealed = sealed_memory(PAGE);
 	const char *why = NULL;
 	const struct {
 		struct vhost_user_wire_region region;
@@ -266,6 +278,8 @@ static const char *wrong_memory(struct scene *scene, const void *arg)
 		{{.len = PAGE}, zero},
 		{{.len = PAGE}, proc},
 		{{.len = PAGE}, STDIN_FILENO},
+		{{.len = PAGE}, read_only},
+		{{.len = PAGE}, sealed}, /* cannot be mapped, which the library then forgets */
 	};
 
 	(void)arg;
@@ -276,6 +290,8 @@ static const char *wrong_memory(struct scene *scene, const void *arg)
 	close(file);
 	close(zero);
 	close(proc);
+	close(read_only);
+	close(sealed);
 	return why;
 }
 
