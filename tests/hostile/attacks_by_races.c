@@ -153,7 +153,7 @@ static const char *race_on(struct scene *scene, struct attacker *a, enum target 
 	return attacker_reset(a) < 0 ? scene_says(scene, "cannot be reset: %s", a->error) : NULL;
 }
 
-/* EVL-01 to EVL-05, IND-06 */
+/* EVL-01, EVL-02, EVL-03, EVL-04, EVL-05, IND-06 */
 static const char *toctou(struct scene *scene, const void *arg)
 {
 	const struct race_case *given = arg;

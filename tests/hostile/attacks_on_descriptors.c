@@ -249,7 +249,7 @@ static const char *started(struct scene *scene, struct attacker *a, uint64_t fea
 		       : NULL;
 }
 
-/* EVL-17, VQS-14: a queue that was stopped goes on when its driver resets it. */
+/* EVL-17, VQS-14, RCN-14: a queue that was stopped goes on when its driver resets it. */
 static const char *recovers(struct scene *scene, struct attacker *a)
 {
 	if (attacker_reset(a) < 0)
@@ -258,6 +258,7 @@ static const char *recovers(struct scene *scene, struct attacker *a)
 	return attacker_drained(a, ATTACKER_TX) ? NULL : "takes no frame after a reset";
 }
 
+/* RCN-10: the next front-end of this port will have negotiated something else. */
 static const char *chain(struct scene *scene, const void *arg)
 {
 	const struct chain_case *given = arg;
@@ -425,7 +426,7 @@ const struct attack attacks_on_descriptors[] = {
 	BOTH("segments of no size", with_a_segment_size_of_nothing, DROPPED, "bad_vnet_hdr"),
 	BOTH("a checksum past the end", with_a_checksum_past_its_end, DROPPED, "bad_vnet_hdr"),
 	BOTH("a segmentation of no known type", with_an_unknown_type, DROPPED, "bad_vnet_hdr"),
-	/* IND-01 to IND-03, IND-05, IND-07 to IND-09 */
+	/* IND-01, IND-02, IND-03, IND-05, IND-07, IND-08, IND-09 */
 	BOTH("an indirect table with WRITE set", good_table, DELIVERED, NULL),
 	BOTH("a table of no length", table_of_no_length, STOPS, bad_indirect),
 	BOTH("a table of 15 bytes", table_of_15_bytes, STOPS, bad_indirect),

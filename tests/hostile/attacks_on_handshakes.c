@@ -64,6 +64,7 @@ static void add_ring(struct script *script, const struct attacker *a, unsigned q
 	add_u64(script, VHOST_USER_SET_VRING_ENABLE, q | UINT64_C(1) << 32, -1);
 }
 
+/* VUP-03: protocol features before features. */
 static void write_script(struct script *script, const struct attacker *a)
 {
 	struct vhost_user_mem_table *table;
@@ -150,7 +151,8 @@ static const char *still_serves(struct scene *scene)
 	return why;
 }
 
-/* VUP-33, RCN-11: at every message. RCN-02 where the process is killed. */
+/* VUP-33, RCN-11: at every message. RCN-02 and MEM-10 where the process is killed: the switch keeps
+ * nothing of it, which is counted at the end. */
 static const char *ends_at_every_step(struct scene *scene, const void *arg)
 {
 	const enum ending *ending = arg;

@@ -17,17 +17,19 @@ static const char *started(struct scene *scene, struct attacker *a, uint64_t fea
 		       : NULL;
 }
 
-static int say_table(struct attacker *a, unsigned n_regions, uint64_t cut)
+/* MEM-06, MEM-11: regions of one file, the second of them not at its beginning; or both from the
+ * same place of it. */
+static int say_table(struct attacker *a, unsigned n_regions, uint64_t cut, bool same_place)
 {
 	struct vhost_user_mem_table table = {.n_regions = n_regions};
 	int fds[2] = {a->memory.fd, a->memory.fd};
 
 	for (unsigned i = 0; i < n_regions; i++)
-		table.regions[i] =
-			(struct vhost_user_wire_region){.guest_addr = a->regions[i].gpa,
-							.len = a->regions[i].len - cut,
-							.user_addr = a->regions[i].va,
-							.mmap_offset = a->regions[i].offset};
+		table.regions[i] = (struct vhost_user_wire_region){
+			.guest_addr = a->regions[i].gpa,
+			.len = a->regions[i].len - cut,
+			.user_addr = a->regions[i].va,
+			.mmap_offset = same_place ? 0 : a->regions[i].offset};
 	return attacker_say(a, &(struct message){.request = VHOST_USER_SET_MEM_TABLE,
 						 .flags = VHOST_USER_VERSION,
 						 .size = SIZE_OF_PAYLOAD,
@@ -45,11 +47,11 @@ static const char *other_tables(struct scene *scene, const void *arg)
 
 	for (unsigned i = 0; i < N_TABLES && !why; i++) {
 		attacker_post_frame(&a);
-		if (say_table(&a, 1 + i % 2, 4096 * (i % 3)) < 0)
+		if (say_table(&a, 1 + i % 2, 4096 * (i % 3), i % 7 == 0) < 0)
 			why = "it is refused";
 		/* The same once more. */
 		if (!why && i % 5 == 0)
-			say_table(&a, 1 + i % 2, 4096 * (i % 3));
+			say_table(&a, 1 + i % 2, 4096 * (i % 3), i % 7 == 0);
 		if (!why && !attacker_drained(&a, ATTACKER_TX))
 			why = scene_says(scene, "no frame is taken after table %u", i);
 	}
@@ -120,7 +122,7 @@ static const char *cut_short(struct scene *scene, const void *arg)
 				 a.rings[ATTACKER_TX].callfd);
 		attacker_say_u64(&a, VHOST_USER_SET_VRING_KICK, ATTACKER_TX,
 				 a.rings[ATTACKER_TX].kickfd);
-		say_table(&a, 2, 0);
+		say_table(&a, 2, 0, false);
 	}
 	attacker_close(&a);
 	if (!why)
@@ -163,7 +165,7 @@ static const char *cut_short_at_any_time(struct scene *scene, const void *arg)
 		if (attacker_open(&a, scene->socket, ATTACKER_SPLIT) < 0 || attacker_shake(&a) < 0)
 			why = scene_says(scene, "cannot attack: %s", a.error);
 		for (unsigned i = 0; i < 3 && !why; i++) {
-			if (say_table(&a, 2, 4096 * i) < 0)
+			if (say_table(&a, 2, 4096 * i, false) < 0)
 				break;
 			usleep(us / 10);
 			if (ftruncate(a.memory.fd, i ? ATTACKER_MEMORY : 0) < 0)

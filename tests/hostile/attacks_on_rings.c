@@ -234,7 +234,8 @@ static const char *disabled_ring(struct scene *scene, const void *arg)
 	return why;
 }
 
-/* VQS-15, VUP-16, VUP-35: stopped and started while frames come in; each is given back once. */
+/* VQS-15, VUP-16, VUP-35, EVL-16: stopped and started while frames come in; each is given back
+ * once. */
 static const char *restarts_under_load(struct scene *scene, const void *arg)
 {
 	struct attacker a;

@@ -34,7 +34,7 @@ def add_tap(switch, name):
 
 @live
 def traffic_comes_back_after_every_crash():
-    """RCN-01, RCN-05, RCN-12, RCN-17: at random moments under load, with front-ends that never end. (RCN-03 in the long form.)"""
+    """RCN-01, RCN-05, RCN-09, RCN-12, RCN-17, VUP-36: at random moments under load, with front-ends that never end. (RCN-03 in the long form.)"""
     name = unique("cr")
     switch = Switch(port_lines=["role = client"], checked=False)
     add_tap(switch, name)

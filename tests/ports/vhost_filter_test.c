@@ -177,7 +177,7 @@ static struct wire with_fds(struct wire wire, unsigned n)
 	return wire;
 }
 
-/* VUP-05, VUP-07 to VUP-09, VUP-11, VUP-12, VUP-14, VUP-18, VUP-20, VUP-26. */
+/* VUP-05, VUP-07, VUP-08, VUP-09, VUP-11, VUP-12, VUP-14, VUP-18, VUP-20, VUP-26. */
 static void what_no_front_end_says_is_refused(void)
 {
 	const struct {
