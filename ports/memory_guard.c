@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct mapping {
 	_Atomic uintptr_t addr;
@@ -22,10 +24,12 @@ struct memory_guard {
 static struct memory_guard guards[TOPOLOGY_MAX_PORTS];
 static _Thread_local volatile sig_atomic_t expected;
 
+/* A plain system call: this runs in a signal handler, where the library promises nothing of mmap().
+ */
 static bool put_empty(uintptr_t addr, size_t len)
 {
-	return mmap((void *)addr, len, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+	return syscall(SYS_mmap, addr, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) >= 0;
 }
 
 static bool replace_watched(uintptr_t fault)
