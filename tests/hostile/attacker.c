@@ -90,49 +90,6 @@ int attacker_connect(struct attacker *a)
 	return ret < 0 ? fail(a, a->vu.error) : 0;
 }
 
-int attacker_shake(struct attacker *a)
-{
-	int ret = -1;
-
-	/* The one before may not be gone yet, and then the switch hangs up. */
-	for (unsigned ms = 0; ret < 0 && ms < ATTACKER_WAIT_MS; ms += POLL_MS) {
-		if (attacker_connect(a) < 0)
-			return -1;
-		ret = vhost_user_handshake(&a->vu, 0);
-		if (ret < 0) {
-			vhost_user_close(&a->vu);
-			poll(NULL, 0, POLL_MS);
-		}
-	}
-	return ret < 0 ? fail(a, a->vu.error) : 0;
-}
-
-int attacker_start(struct attacker *a)
-{
-	if (attacker_shake(a) < 0)
-		return -1;
-	return vhost_user_start(&a->vu, &a->dev) < 0 ? fail(a, a->vu.error) : 0;
-}
-
-int attacker_reset(struct attacker *a)
-{
-	if (vhost_user_stop(&a->vu, &a->dev) < 0)
-		return fail(a, a->vu.error);
-	for (unsigned q = 0; q < 2; q++) {
-		struct guest_ring *ring = &a->rings[q];
-
-		memset(ring->packed ? (void *)ring->packed_desc : ring->desc, 0,
-		       sizeof(struct vring_desc) * ring->size);
-		if (!ring->packed) {
-			memset(ring->avail, 0, sizeof(uint16_t) * (3 + ring->size));
-			memset(ring->used, 0, 6 + sizeof(struct vring_used_elem) * ring->size);
-		}
-		a->n_posted[q] = a->position[q] = a->taken[q] = a->n_used[q] = 0;
-	}
-	describe(a);
-	return vhost_user_start(&a->vu, &a->dev) < 0 ? fail(a, a->vu.error) : 0;
-}
-
 int attacker_say(struct attacker *a, const struct message *message)
 {
 	struct vhost_user_header header = {
@@ -168,22 +125,6 @@ int attacker_say(struct attacker *a, const struct message *message)
 	return 0;
 }
 
-int attacker_say_u64(struct attacker *a, uint32_t request, uint64_t value, int fd)
-{
-	return attacker_say(a, &(struct message){.request = request,
-						 .flags = VHOST_USER_VERSION,
-						 .size = SIZE_OF_PAYLOAD,
-						 .payload = &value,
-						 .payload_len = sizeof(value),
-						 .fds = &fd,
-						 .n_fds = fd >= 0});
-}
-
-int attacker_say_state(struct attacker *a, uint32_t request, uint32_t index, uint32_t num)
-{
-	return attacker_say_u64(a, request, index | (uint64_t)num << 32, -1);
-}
-
 int attacker_sync(struct attacker *a)
 {
 	struct {
@@ -205,6 +146,72 @@ int attacker_sync(struct attacker *a)
 			return fail(a, "no answer");
 	}
 	return 0;
+}
+
+int attacker_join(struct attacker *a)
+{
+	int ret = -1;
+
+	/* The one before may not be gone yet, and then the switch hangs up. */
+	for (unsigned ms = 0; ret < 0 && ms < ATTACKER_WAIT_MS; ms += POLL_MS) {
+		if (attacker_connect(a) < 0)
+			return -1;
+		ret = attacker_sync(a);
+		if (ret < 0) {
+			vhost_user_close(&a->vu);
+			poll(NULL, 0, POLL_MS);
+		}
+	}
+	return ret;
+}
+
+int attacker_shake(struct attacker *a)
+{
+	if (attacker_join(a) < 0)
+		return -1;
+	return vhost_user_handshake(&a->vu, 0) < 0 ? fail(a, a->vu.error) : 0;
+}
+
+int attacker_start(struct attacker *a)
+{
+	if (attacker_shake(a) < 0)
+		return -1;
+	return vhost_user_start(&a->vu, &a->dev) < 0 ? fail(a, a->vu.error) : 0;
+}
+
+int attacker_reset(struct attacker *a)
+{
+	if (vhost_user_stop(&a->vu, &a->dev) < 0)
+		return fail(a, a->vu.error);
+	for (unsigned q = 0; q < 2; q++) {
+		struct guest_ring *ring = &a->rings[q];
+
+		memset(ring->packed ? (void *)ring->packed_desc : ring->desc, 0,
+		       sizeof(struct vring_desc) * ring->size);
+		if (!ring->packed) {
+			memset(ring->avail, 0, sizeof(uint16_t) * (3 + ring->size));
+			memset(ring->used, 0, 6 + sizeof(struct vring_used_elem) * ring->size);
+		}
+		a->n_posted[q] = a->position[q] = a->taken[q] = a->n_used[q] = 0;
+	}
+	describe(a);
+	return vhost_user_start(&a->vu, &a->dev) < 0 ? fail(a, a->vu.error) : 0;
+}
+
+int attacker_say_u64(struct attacker *a, uint32_t request, uint64_t value, int fd)
+{
+	return attacker_say(a, &(struct message){.request = request,
+						 .flags = VHOST_USER_VERSION,
+						 .size = SIZE_OF_PAYLOAD,
+						 .payload = &value,
+						 .payload_len = sizeof(value),
+						 .fds = &fd,
+						 .n_fds = fd >= 0});
+}
+
+int attacker_say_state(struct attacker *a, uint32_t request, uint32_t index, uint32_t num)
+{
+	return attacker_say_u64(a, request, index | (uint64_t)num << 32, -1);
 }
 
 bool attacker_hung_up(struct attacker *a)

@@ -61,8 +61,10 @@ struct piece {
 /* Memory and rings, no connection. Anything may be changed before it starts. */
 int attacker_open(struct attacker *a, const char *path, uint64_t features);
 void attacker_close(struct attacker *a);
-/* Connects; shake also shakes hands, start also sets up all that a switch needs. */
+/* Connects; join also waits until the switch has let it in, shake also shakes hands, start also
+ * sets up all that a switch needs. */
 int attacker_connect(struct attacker *a);
+int attacker_join(struct attacker *a);
 int attacker_shake(struct attacker *a);
 int attacker_start(struct attacker *a);
 /* As a driver resets its device: the rings begin anew, empty. */

@@ -119,7 +119,7 @@ static const char *say_some(struct scene *scene, enum ending ending, unsigned n,
 	*n_messages = script.n;
 	child = ending == ENDS_KILLED ? fork() : 0;
 	if (child == 0) {
-		if (attacker_connect(&a) < 0)
+		if (attacker_join(&a) < 0)
 			why = scene_says(scene, "cannot connect: %s", a.error);
 		for (unsigned i = 0; i < n && !why; i++)
 			attacker_say(&a, &script.messages[i]);
@@ -265,7 +265,7 @@ static const char *messages_in_a_wrong_order(struct scene *scene, const void *ar
 	add(&script, VHOST_USER_SET_OWNER, 0, -1);
 	add(&script, 4 /* RESET_OWNER */, 0, -1);
 	for (unsigned round = 0; round < 60; round++) {
-		if (attacker_connect(&a) < 0)
+		if (attacker_join(&a) < 0)
 			break;
 		for (unsigned i = 0; i < 2 * script.n; i++) {
 			random = random * 1664525 + 1013904223;

@@ -25,6 +25,7 @@ struct bystanders {
 	atomic_bool stopping;
 	uint32_t next[2];     /* number of the next frame that it sends */
 	uint32_t expected[2]; /* number of the next frame that it gets */
+	bool begun[2];	      /* it has got one: before, the other's link may have been down */
 	_Atomic uint64_t due, skipped, received, lost, wrong;
 	_Atomic(const char *) broken;
 };
@@ -65,6 +66,9 @@ static void note(struct bystanders *by, unsigned side, const struct rxq_piece *p
 	memcpy(&tag, piece->data + FRAME_VNET_LEN + FRAME_TAG_OFFSET, sizeof(tag));
 	if (tag.magic != FRAME_MAGIC || tag.src != (side ^ 1))
 		return;
+	if (!by->begun[side])
+		by->expected[side] = tag.number;
+	by->begun[side] = true;
 	ahead = tag.number - by->expected[side];
 	if (tag.dst != side || piece->len != FRAME_VNET_LEN + FRAME_LEN || ahead > UINT32_MAX / 2) {
 		count(&by->wrong, 1);
