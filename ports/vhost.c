@@ -99,24 +99,25 @@ static uint8_t offloads_of(uint64_t features)
 }
 
 /* Says once what will hurt, and what to type. */
-static void give_hints(const struct vhost_port *vp)
+static void give_hints(struct vhost_port *vp)
 {
 	uint16_t mtu = vhost_lib_mtu(vp->lib);
 	struct vhost_lib_ring ring;
 
 	/* What other front-ends have is their driver's choice. */
 	if (vhost_lib_ring(vp->lib, 0, &ring) == 0 && ring.size == QEMU_RING_SIZE)
-		log_event(LOG_INFO,
-			  "port %s: rings of %u entries lose frames in bursts: with QEMU, whose "
-			  "default they are, add rx_queue_size=1024,tx_queue_size=1024 to -device "
-			  "virtio-net-pci",
-			  vp->port.name, ring.size);
+		log_limited(
+			&vp->port.log, LOG_INFO,
+			"port %s: rings of %u entries lose frames in bursts: with QEMU, whose "
+			"default they are, add rx_queue_size=1024,tx_queue_size=1024 to -device "
+			"virtio-net-pci",
+			vp->port.name, ring.size);
 	if (vp->conf->mtu && mtu && mtu != vp->conf->mtu)
-		log_event(LOG_WARNING,
-			  "port %s: the guest's mtu is %u, the port's is %u: with QEMU, add "
-			  "host_mtu=%u to "
-			  "-device virtio-net-pci",
-			  vp->port.name, mtu, vp->conf->mtu, vp->conf->mtu);
+		log_limited(&vp->port.log, LOG_WARNING,
+			    "port %s: the guest's mtu is %u, the port's is %u: with QEMU, add "
+			    "host_mtu=%u to "
+			    "-device virtio-net-pci",
+			    vp->port.name, mtu, vp->conf->mtu, vp->conf->mtu);
 }
 
 static void on_connected(void *ctx)
@@ -169,8 +170,8 @@ static int on_started(void *ctx)
 	}
 	pthread_mutex_unlock(&vp->lock);
 	if (ret < 0) {
-		log_event(LOG_ERROR, "port %s: guest's memory table: %s", vp->port.name,
-			  strerror(-ret));
+		log_limited(&vp->port.log, LOG_ERROR, "port %s: guest's memory table: %s",
+			    vp->port.name, strerror(-ret));
 		return ret;
 	}
 	vp->env->link(vp->env->ctx, &vp->port, true);
@@ -195,10 +196,11 @@ static void on_ring_changed(void *ctx, unsigned index, bool usable)
 
 	if (index >= n_vrings(vp)) {
 		if (usable)
-			log_event(LOG_WARNING,
-				  "port %s: the guest uses queue pair %u and the port has %u: "
-				  "write queues = %u",
-				  vp->port.name, index / 2 + 1, vp->conf->n_queues, index / 2 + 1);
+			log_limited(&vp->port.log, LOG_WARNING,
+				    "port %s: the guest uses queue pair %u and the port has %u: "
+				    "write queues = %u",
+				    vp->port.name, index / 2 + 1, vp->conf->n_queues,
+				    index / 2 + 1);
 		return;
 	}
 	pthread_mutex_lock(&vp->lock);
@@ -217,12 +219,12 @@ static void on_features_set(void *ctx)
 	pthread_mutex_unlock(&vp->lock);
 }
 
-static void say_no_memory(const struct vhost_port *vp)
+static void say_no_memory(struct vhost_port *vp)
 {
-	log_event(LOG_ERROR,
-		  "port %s: the front-end shares no memory: with QEMU, add -object "
-		  "memory-backend-memfd,id=mem,size=SIZE,share=on -machine memory-backend=mem",
-		  vp->port.name);
+	log_limited(&vp->port.log, LOG_ERROR,
+		    "port %s: the front-end shares no memory: with QEMU, add -object "
+		    "memory-backend-memfd,id=mem,size=SIZE,share=on -machine memory-backend=mem",
+		    vp->port.name);
 }
 
 static void on_memory_changing(void *ctx)

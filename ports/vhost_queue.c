@@ -135,11 +135,12 @@ static void tell_lost(struct vhost_port *vp, unsigned index)
 	if (vp->told_lost || !vring_place_is_lost(&vp->queues[index].vring))
 		return;
 	vp->told_lost = true;
-	log_event(LOG_WARNING,
-		  "port %s: queue %u: this packed ring was in use when the switch ended, and where "
-		  "it stood is lost with it: reset the guest's device (reboot, or unbind and bind "
-		  "its driver), or use split rings (with QEMU: packed=off), which survive",
-		  vp->port.name, index);
+	log_limited(
+		&vp->port.log, LOG_WARNING,
+		"port %s: queue %u: this packed ring was in use when the switch ended, and where "
+		"it stood is lost with it: reset the guest's device (reboot, or unbind and bind "
+		"its driver), or use split rings (with QEMU: packed=off), which survive",
+		vp->port.name, index);
 }
 
 void vhost_queue_show(struct vhost_port *vp, unsigned index)
