@@ -5,6 +5,9 @@
 #ifndef PORTS_LOG_H
 #define PORTS_LOG_H
 
+#include <stdatomic.h>
+#include <stdint.h>
+
 enum log_level {
 	LOG_ERROR,   /* needs a human */
 	LOG_WARNING, /* degraded */
@@ -14,5 +17,19 @@ enum log_level {
 
 /* Object, action, reason; without a newline. */
 void log_event(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+enum { LOG_LINES_A_SECOND = 10 };
+
+/* How much has been said this second about something whose peer can make us talk. All zero:
+ * nothing.
+ */
+struct log_limit {
+	_Atomic uint64_t second;
+	atomic_uint n_lines;
+};
+
+/* Not more than LOG_LINES_A_SECOND; the line after a gap says how many are missing before it. */
+void log_limited(struct log_limit *limit, enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

@@ -10,6 +10,7 @@
 #define PORTS_PORT_H
 
 #include "ports/frame.h"
+#include "ports/log.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,6 +55,11 @@ struct port_ops {
 	/* Once a second: logs what workers found and could not say. */
 	void (*housekeep)(struct port *port);
 
+	/* Why virtqueue index (2 * queue is what the peer receives on, 2 * queue + 1 what it sends
+	 * on) is not served although the peer wants it to be, or NULL. Left out by ports without
+	 * virtqueues. */
+	const char *(*fault)(struct port *port, unsigned index);
+
 	void (*close)(struct port *port);
 };
 
@@ -71,6 +77,7 @@ struct port {
 	 * Written by the control thread at any time, read relaxed: a sender who knows an old number
 	 * reaches a queue nevertheless. */
 	_Atomic uint8_t n_tx_queues;
+	struct log_limit log; /* of lines that the peer can cause */
 };
 
 /* What a port tells the switch; the switch gives it to the open functions and it outlives every

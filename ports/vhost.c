@@ -4,14 +4,11 @@
 #include "ports/vhost_socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* How many ticks of housekeeping, a second apart, a front-end may take from its features to its
  * memory; and how long QEMU's rings are unless it is told otherwise. */
@@ -20,102 +17,6 @@ enum { NO_MEMORY_TICKS = 3, QEMU_RING_SIZE = 256 };
 static unsigned n_vrings(const struct vhost_port *vp)
 {
 	return 2u * vp->conf->n_queues;
-}
-
-static bool is_guest_tx(unsigned index)
-{
-	return index & 1;
-}
-
-/* The number of kicks since the last time, without blocking whatever the descriptor is. */
-static uint64_t read_kicks(int fd)
-{
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-	uint64_t n = 0;
-
-	if (fd < 0 || poll(&poll_fd, 1, 0) != 1 || !(poll_fd.revents & POLLIN))
-		return 0;
-	return read(fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
-}
-
-/* Takes the queues that have to stop out of the workers' sight; the caller waits a grace period,
- * then calls queue_fini. */
-static void queue_hide(struct vhost_port *vp, unsigned index)
-{
-	struct vhost_queue *queue = &vp->queues[index];
-
-	if (is_guest_tx(index) && queue->kick_fd >= 0)
-		vp->env->unwatch(vp->env->ctx, &vp->port, index / 2, queue->kick_fd);
-	atomic_store_explicit(&queue->active, NULL, memory_order_release);
-}
-
-static void queue_fini(struct vhost_port *vp, unsigned index)
-{
-	struct vhost_queue *queue = &vp->queues[index];
-
-	vring_notify(&queue->vring);
-	vhost_lib_save_base(vp->lib, index, queue->vring.last_avail, queue->vring.last_used);
-	vp->n_kicks += read_kicks(queue->kick_fd);
-	vring_fini(&queue->vring);
-	queue->kick_fd = -1;
-}
-
-static int set_nonblocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
-}
-
-static int queue_init(struct vhost_port *vp, unsigned index, uint64_t features)
-{
-	struct vhost_queue *queue = &vp->queues[index];
-	struct vhost_lib_ring ring;
-	int ret = vhost_lib_ring(vp->lib, index, &ring);
-
-	if (ret < 0)
-		return ret;
-	/* A worker writes to it: whatever the front-end gave us must not be able to block. */
-	if (ring.call_fd >= 0 && set_nonblocking(ring.call_fd) < 0)
-		ring.call_fd = -1;
-	ret = vring_init(&queue->vring, &(struct vring_conf){.desc_area = ring.desc,
-							     .driver_area = ring.avail,
-							     .device_area = ring.used,
-							     .mem = &vp->mem,
-							     .features = features,
-							     .size = ring.size,
-							     .last_avail = ring.last_avail,
-							     .last_used = ring.last_used,
-							     .call_fd = ring.call_fd});
-	if (ret < 0)
-		return ret;
-	queue->kick_fd = ring.kick_fd;
-	vp->reported[index] = VRING_OK;
-	return 0;
-}
-
-/* Once a connection: what a crash of the switch took with it. */
-static void tell_lost(struct vhost_port *vp, unsigned index)
-{
-	if (vp->told_lost || !vring_place_is_lost(&vp->queues[index].vring))
-		return;
-	vp->told_lost = true;
-	log_event(LOG_WARNING,
-		  "port %s: queue %u: this packed ring was in use when the switch ended, and where "
-		  "it stood is lost with it: reset the guest's device (reboot, or unbind and bind "
-		  "its driver), or use split rings (with QEMU: packed=off), which survive",
-		  vp->port.name, index);
-}
-
-static void queue_show(struct vhost_port *vp, unsigned index)
-{
-	struct vhost_queue *queue = &vp->queues[index];
-
-	/* The guest may have been waiting since before we were here. */
-	vring_call(&queue->vring);
-	atomic_store_explicit(&queue->active, &queue->vring, memory_order_release);
-	if (is_guest_tx(index))
-		vp->env->watch(vp->env->ctx, &vp->port, index / 2, queue->kick_fd);
 }
 
 /* Tells senders which queues the guest receives on. */
@@ -144,14 +45,14 @@ static void start_wanted(struct vhost_port *vp, bool *active)
 
 		if (!vp->queues[i].enabled || active[i])
 			continue;
-		ret = queue_init(vp, i, features);
+		ret = vhost_queue_init(vp, i, features);
 		if (ret < 0) {
-			log_event(LOG_WARNING, "port %s: queue %u: cannot start: %s", vp->port.name,
-				  i, strerror(-ret));
+			log_limited(&vp->port.log, LOG_WARNING,
+				    "port %s: queue %u: cannot start: %s", vp->port.name, i,
+				    strerror(-ret));
 			continue;
 		}
-		tell_lost(vp, i);
-		queue_show(vp, i);
+		vhost_queue_show(vp, i);
 		active[i] = true;
 	}
 	publish_receivers(vp, active);
@@ -172,14 +73,14 @@ static void refresh(struct vhost_port *vp)
 	for (unsigned i = 0; i < n_vrings(vp); i++) {
 		if (active[i] || !atomic_load_explicit(&vp->queues[i].active, memory_order_relaxed))
 			continue;
-		queue_hide(vp, i);
+		vhost_queue_hide(vp, i);
 		hidden[i] = any_hidden = true;
 	}
 	if (any_hidden)
 		vp->env->quiesce(vp->env->ctx);
 	for (unsigned i = 0; i < n_vrings(vp); i++)
 		if (hidden[i])
-			queue_fini(vp, i);
+			vhost_queue_fini(vp, i);
 	if (vp->running && !vp->suspended)
 		start_wanted(vp, active);
 }
@@ -198,24 +99,25 @@ static uint8_t offloads_of(uint64_t features)
 }
 
 /* Says once what will hurt, and what to type. */
-static void give_hints(const struct vhost_port *vp)
+static void give_hints(struct vhost_port *vp)
 {
 	uint16_t mtu = vhost_lib_mtu(vp->lib);
 	struct vhost_lib_ring ring;
 
 	/* What other front-ends have is their driver's choice. */
 	if (vhost_lib_ring(vp->lib, 0, &ring) == 0 && ring.size == QEMU_RING_SIZE)
-		log_event(LOG_INFO,
-			  "port %s: rings of %u entries lose frames in bursts: with QEMU, whose "
-			  "default they are, add rx_queue_size=1024,tx_queue_size=1024 to -device "
-			  "virtio-net-pci",
-			  vp->port.name, ring.size);
+		log_limited(
+			&vp->port.log, LOG_INFO,
+			"port %s: rings of %u entries lose frames in bursts: with QEMU, whose "
+			"default they are, add rx_queue_size=1024,tx_queue_size=1024 to -device "
+			"virtio-net-pci",
+			vp->port.name, ring.size);
 	if (vp->conf->mtu && mtu && mtu != vp->conf->mtu)
-		log_event(LOG_WARNING,
-			  "port %s: the guest's mtu is %u, the port's is %u: with QEMU, add "
-			  "host_mtu=%u to "
-			  "-device virtio-net-pci",
-			  vp->port.name, mtu, vp->conf->mtu, vp->conf->mtu);
+		log_limited(&vp->port.log, LOG_WARNING,
+			    "port %s: the guest's mtu is %u, the port's is %u: with QEMU, add "
+			    "host_mtu=%u to "
+			    "-device virtio-net-pci",
+			    vp->port.name, mtu, vp->conf->mtu, vp->conf->mtu);
 }
 
 static void on_connected(void *ctx)
@@ -230,22 +132,28 @@ static void on_connected(void *ctx)
 	for (unsigned i = 0; i < MAX_VRINGS; i++)
 		vp->queues[i].enabled = false;
 	pthread_mutex_unlock(&vp->lock);
-	log_event(LOG_INFO, "port %s: front-end connected", vp->port.name);
+	log_limited(&vp->port.log, LOG_INFO, "port %s: front-end connected", vp->port.name);
 }
 
-static void on_disconnected(void *ctx)
+static void on_disconnected(void *ctx, const char *why)
 {
-	const struct vhost_port *vp = ctx;
+	struct vhost_port *vp = ctx;
 
-	log_event(LOG_INFO, "port %s: front-end disconnected", vp->port.name);
+	if (why)
+		log_limited(&vp->port.log, LOG_WARNING,
+			    "port %s: front-end disconnected: it was refused: %s", vp->port.name,
+			    why);
+	else
+		log_limited(&vp->port.log, LOG_INFO, "port %s: front-end disconnected",
+			    vp->port.name);
 }
 
 static void on_refused(void *ctx)
 {
-	const struct vhost_port *vp = ctx;
+	struct vhost_port *vp = ctx;
 
-	log_event(LOG_WARNING, "port %s: refused a second front-end: one is connected already",
-		  vp->port.name);
+	log_limited(&vp->port.log, LOG_WARNING,
+		    "port %s: refused a second front-end: one is connected already", vp->port.name);
 }
 
 static int on_started(void *ctx)
@@ -262,8 +170,8 @@ static int on_started(void *ctx)
 	}
 	pthread_mutex_unlock(&vp->lock);
 	if (ret < 0) {
-		log_event(LOG_ERROR, "port %s: guest's memory table: %s", vp->port.name,
-			  strerror(-ret));
+		log_limited(&vp->port.log, LOG_ERROR, "port %s: guest's memory table: %s",
+			    vp->port.name, strerror(-ret));
 		return ret;
 	}
 	vp->env->link(vp->env->ctx, &vp->port, true);
@@ -288,10 +196,11 @@ static void on_ring_changed(void *ctx, unsigned index, bool usable)
 
 	if (index >= n_vrings(vp)) {
 		if (usable)
-			log_event(LOG_WARNING,
-				  "port %s: the guest uses queue pair %u and the port has %u: "
-				  "write queues = %u",
-				  vp->port.name, index / 2 + 1, vp->conf->n_queues, index / 2 + 1);
+			log_limited(&vp->port.log, LOG_WARNING,
+				    "port %s: the guest uses queue pair %u and the port has %u: "
+				    "write queues = %u",
+				    vp->port.name, index / 2 + 1, vp->conf->n_queues,
+				    index / 2 + 1);
 		return;
 	}
 	pthread_mutex_lock(&vp->lock);
@@ -310,12 +219,12 @@ static void on_features_set(void *ctx)
 	pthread_mutex_unlock(&vp->lock);
 }
 
-static void say_no_memory(const struct vhost_port *vp)
+static void say_no_memory(struct vhost_port *vp)
 {
-	log_event(LOG_ERROR,
-		  "port %s: the front-end shares no memory: with QEMU, add -object "
-		  "memory-backend-memfd,id=mem,size=SIZE,share=on -machine memory-backend=mem",
-		  vp->port.name);
+	log_limited(&vp->port.log, LOG_ERROR,
+		    "port %s: the front-end shares no memory: with QEMU, add -object "
+		    "memory-backend-memfd,id=mem,size=SIZE,share=on -machine memory-backend=mem",
+		    vp->port.name);
 }
 
 static void on_memory_changing(void *ctx)
@@ -365,11 +274,46 @@ static uint64_t vhost_kicks(struct port *port)
 	pthread_mutex_lock(&vp->lock);
 	for (unsigned i = 0; i < n_vrings(vp); i++)
 		if (atomic_load_explicit(&vp->queues[i].active, memory_order_relaxed))
-			vp->n_kicks += read_kicks(vp->queues[i].kick_fd);
+			vp->n_kicks += vhost_queue_kicks(&vp->queues[i]);
 	n = vp->n_kicks;
 	vp->n_kicks = 0;
 	pthread_mutex_unlock(&vp->lock);
 	return n;
+}
+
+/* What is there instead is harmless, but no guest's. */
+static void stop_without_memory(struct vhost_port *vp)
+{
+	if (vp->suspended || !vhost_lib_memory_lost(vp->lib))
+		return;
+	vp->suspended = true;
+	refresh(vp);
+	log_limited(&vp->port.log, LOG_ERROR,
+		    "port %s: the front-end took back memory that it shares (a truncated file, or "
+		    "no hugepages left): stopped until it shares its memory again",
+		    vp->port.name);
+}
+
+static const char *queue_fault(struct vhost_port *vp, unsigned index)
+{
+	struct vring *vr = atomic_load_explicit(&vp->queues[index].active, memory_order_relaxed);
+	uint8_t fault = vr ? atomic_load_explicit(&vr->fault, memory_order_relaxed) : VRING_OK;
+
+	if (!vr && vp->running && !vp->suspended && vp->queues[index].enabled)
+		return "the ring cannot be started";
+	return fault == VRING_OK ? NULL : vring_fault_names[fault];
+}
+
+static const char *vhost_fault(struct port *port, unsigned index)
+{
+	struct vhost_port *vp = vhost_of(port);
+	const char *why;
+
+	pthread_mutex_lock(&vp->lock);
+	why = vp->running && vhost_lib_memory_lost(vp->lib) ? "memory was taken back"
+							    : queue_fault(vp, index);
+	pthread_mutex_unlock(&vp->lock);
+	return why;
 }
 
 static void vhost_housekeep(struct port *port)
@@ -377,6 +321,7 @@ static void vhost_housekeep(struct port *port)
 	struct vhost_port *vp = vhost_of(port);
 
 	pthread_mutex_lock(&vp->lock);
+	stop_without_memory(vp);
 	/* QEMU without memory to share says nothing: it goes on without us, and its guest's frames
 	 * go nowhere. */
 	if (vp->memory_due && ++vp->n_ticks == NO_MEMORY_TICKS) {
@@ -384,16 +329,14 @@ static void vhost_housekeep(struct port *port)
 		say_no_memory(vp);
 	}
 	for (unsigned i = 0; i < n_vrings(vp); i++) {
-		struct vring *vr =
-			atomic_load_explicit(&vp->queues[i].active, memory_order_relaxed);
-		uint8_t fault =
-			vr ? atomic_load_explicit(&vr->fault, memory_order_relaxed) : VRING_OK;
+		const char *fault = queue_fault(vp, i);
 
-		if (fault == VRING_OK || fault == vp->reported[i])
+		if (!fault || fault == vp->reported[i])
 			continue;
 		vp->reported[i] = fault;
-		log_event(LOG_WARNING, "port %s: queue %u: %s: stopped until the guest resets it",
-			  vp->port.name, i, vring_fault_names[fault]);
+		log_limited(&vp->port.log, LOG_WARNING,
+			    "port %s: queue %u: %s: stopped until the guest resets it",
+			    vp->port.name, i, fault);
 	}
 	pthread_mutex_unlock(&vp->lock);
 }
@@ -417,6 +360,7 @@ static const struct port_ops vhost_ops = {
 	.disarm = vhost_data_disarm,
 	.kicks = vhost_kicks,
 	.housekeep = vhost_housekeep,
+	.fault = vhost_fault,
 	.close = vhost_close,
 };
 

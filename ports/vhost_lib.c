@@ -1,4 +1,7 @@
 #include "ports/vhost_lib.h"
+#include "ports/memory_guard.h"
+#include "ports/vhost_gate.h"
+#include "ports/vhost_wire.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,26 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Requests of the vhost-user specification that need more than librte_vhost does for us. */
-enum vhost_user_request {
-	VHOST_USER_SET_FEATURES = 2,
-	VHOST_USER_SET_MEM_TABLE = 5,
-	VHOST_USER_GET_QUEUE_NUM = 17,
-};
-
-/* The head of the message that the library hands to message handlers: as in the vhost-user
- * specification. */
-struct vhost_user_msg {
-	uint32_t request;
-	uint32_t flags;
-	uint32_t size;
-	uint64_t u64;
-} __attribute__((packed));
-static_assert(sizeof(struct vhost_user_msg) == 20, "vhost-user specification, message header");
-
 struct vhost_lib {
 	struct vhost_lib_conf conf;
 	struct vhost_lib *next;
+	struct memory_guard *guard;
 	int vid; /* the library's device, -1: no front-end */
 };
 
@@ -86,32 +73,56 @@ static struct vhost_lib *owner_of(int vid)
 static enum rte_vhost_msg_result before_message(int vid, void *data)
 {
 	struct vhost_lib *lib = owner_of(vid);
-	struct vhost_user_msg *msg = data;
+	struct vhost_user_message *msg = data;
 
 	if (!lib)
 		return RTE_VHOST_MSG_RESULT_ERR;
-	if (msg->request == VHOST_USER_SET_FEATURES)
+	memory_guard_expect(msg->header.request == VHOST_USER_SET_MEM_TABLE);
+	switch (msg->header.request) {
+	case VHOST_USER_SET_FEATURES:
 		lib->conf.ops->features_set(lib->conf.ctx);
-	if (msg->request == VHOST_USER_SET_MEM_TABLE)
+		break;
+	case VHOST_USER_SET_MEM_TABLE:
+	case VHOST_USER_RESET_OWNER:
 		/* The library unmaps the old table and tells nobody. */
 		lib->conf.ops->memory_changing(lib->conf.ctx);
-	if (msg->request == VHOST_USER_GET_QUEUE_NUM) {
+		memory_guard_forget(lib->guard);
+		break;
+	case VHOST_USER_GET_QUEUE_NUM:
 		/* The library would say 128. The specification counts queues, but QEMU and DPDK
 		 * count the queue pairs of a network device. */
-		msg->u64 = lib->conf.n_queue_pairs;
-		msg->size = sizeof(msg->u64);
+		msg->payload.u64 = lib->conf.n_queue_pairs;
+		msg->header.size = sizeof(msg->payload.u64);
 		return RTE_VHOST_MSG_RESULT_REPLY;
+	default:
+		break;
 	}
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static void watch_memory(struct vhost_lib *lib)
+{
+	struct rte_vhost_memory *table = NULL;
+
+	if (rte_vhost_get_mem_table(lib->vid, &table) < 0 || !table)
+		return;
+	for (unsigned i = 0; i < table->nregions && i < GUEST_MEMORY_MAX_REGIONS; i++)
+		memory_guard_watch(lib->guard, i, table->regions[i].mmap_addr,
+				   table->regions[i].mmap_size);
+	free(table);
 }
 
 static enum rte_vhost_msg_result after_message(int vid, void *data)
 {
 	struct vhost_lib *lib = owner_of(vid);
-	const struct vhost_user_msg *msg = data;
+	const struct vhost_user_message *msg = data;
 
-	if (lib && msg->request == VHOST_USER_SET_MEM_TABLE)
+	if (msg->header.request == VHOST_USER_SET_MEM_TABLE)
+		vhost_gate_memory_taken();
+	if (lib && msg->header.request == VHOST_USER_SET_MEM_TABLE) {
+		watch_memory(lib);
 		lib->conf.ops->memory_changed(lib->conf.ctx);
+	}
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
@@ -138,10 +149,13 @@ static int on_new_connection(int vid)
 static void on_destroy_connection(int vid)
 {
 	struct vhost_lib *lib = owner_of(vid);
+	char why[VHOST_LIB_WHY_LEN];
+	bool refused = vhost_gate_refused(why, sizeof(why));
 
 	if (!lib)
 		return;
-	lib->conf.ops->disconnected(lib->conf.ctx);
+	memory_guard_forget(lib->guard);
+	lib->conf.ops->disconnected(lib->conf.ctx, refused ? why : NULL);
 	lib->vid = -1;
 }
 
@@ -191,8 +205,10 @@ int vhost_lib_open(struct vhost_lib **lib_out, const struct vhost_lib_conf *conf
 
 	if (!lib)
 		return -ENOMEM;
-	*lib = (struct vhost_lib){.conf = *conf, .vid = -1};
-	if (rte_vhost_driver_register(conf->socket, conf->client ? RTE_VHOST_USER_CLIENT : 0) < 0) {
+	*lib = (struct vhost_lib){.conf = *conf, .guard = memory_guard_take(), .vid = -1};
+	if (!lib->guard ||
+	    rte_vhost_driver_register(conf->socket, conf->client ? RTE_VHOST_USER_CLIENT : 0) < 0) {
+		memory_guard_give_back(lib->guard);
 		free(lib);
 		return -EIO;
 	}
@@ -254,6 +270,7 @@ void vhost_lib_close(struct vhost_lib *lib)
 {
 	rte_vhost_driver_unregister(lib->conf.socket);
 	registry_remove(lib);
+	memory_guard_give_back(lib->guard);
 	free(lib);
 }
 
@@ -296,6 +313,11 @@ int vhost_lib_memory(const struct vhost_lib *lib, struct guest_memory *mem)
 			.hva = (uint8_t *)(uintptr_t)table->regions[i].host_user_addr};
 	free(table);
 	return 0;
+}
+
+bool vhost_lib_memory_lost(const struct vhost_lib *lib)
+{
+	return memory_guard_lost(lib->guard);
 }
 
 uint64_t vhost_lib_features(const struct vhost_lib *lib)

@@ -16,10 +16,12 @@
 
 struct vhost_lib;
 
+enum { VHOST_LIB_WHY_LEN = 160 };
+
 struct vhost_lib_ops {
 	/* A front-end came, or went. */
 	void (*connected)(void *ctx);
-	void (*disconnected)(void *ctx);
+	void (*disconnected)(void *ctx, const char *why); /* why: it was refused; or NULL */
 	/* Memory and the first two rings are there; rings may be used from now on. -errno refuses.
 	 */
 	int (*started)(void *ctx);
@@ -71,6 +73,9 @@ int vhost_lib_ring(const struct vhost_lib *lib, unsigned index, struct vhost_lib
 void vhost_lib_save_base(const struct vhost_lib *lib, unsigned index, uint16_t last_avail,
 			 uint16_t last_used);
 int vhost_lib_memory(const struct vhost_lib *lib, struct guest_memory *mem);
+/* The front-end took memory back that it shares; what we see there is empty, until the memory
+ * changes. */
+bool vhost_lib_memory_lost(const struct vhost_lib *lib);
 uint64_t vhost_lib_features(const struct vhost_lib *lib);
 /* 0: the front-end has not said. */
 uint16_t vhost_lib_mtu(const struct vhost_lib *lib);

@@ -1,5 +1,5 @@
-/* vhost_port.h - a vhost-user port from the inside, shared by its control side (vhost.c) and its
- * data side (vhost_data.c).
+/* vhost_port.h - a vhost-user port from the inside, shared by its control side (vhost.c,
+ * vhost_queue.c) and its data side (vhost_data.c).
  *
  * Threads:   the control side publishes a queue by its active pointer and takes it back the same
  * way, followed by a grace period; between the two the queue's vring belongs to the workers. */
@@ -43,7 +43,7 @@ struct vhost_port {
 	 * means. Written by the control side, read relaxed. */
 	_Atomic uint64_t receivers;
 	struct guest_memory mem;
-	uint8_t reported[MAX_VRINGS]; /* faults that were logged */
+	const char *reported[MAX_VRINGS]; /* faults that were logged */
 	struct vhost_queue queues[MAX_VRINGS];
 };
 
@@ -51,6 +51,14 @@ static inline struct vhost_port *vhost_of(struct port *port)
 {
 	return (struct vhost_port *)(void *)((char *)port - offsetof(struct vhost_port, port));
 }
+
+/* A queue comes: init, show; and goes: hide, a grace period, fini. The port's lock is held. */
+int vhost_queue_init(struct vhost_port *vp, unsigned index, uint64_t features);
+void vhost_queue_show(struct vhost_port *vp, unsigned index);
+void vhost_queue_hide(struct vhost_port *vp, unsigned index);
+void vhost_queue_fini(struct vhost_port *vp, unsigned index);
+/* The number of kicks since the last time. Never waits. */
+uint64_t vhost_queue_kicks(const struct vhost_queue *queue);
 
 /* The port_ops of workers. */
 unsigned vhost_data_rx(struct port *port, unsigned queue, struct burst *burst);

@@ -13,6 +13,7 @@ const char *const vring_fault_names[VRING_FAULT_N] = {
 	[VRING_BAD_INDIRECT] = "malformed indirect descriptor",
 	[VRING_BAD_DIRECTION] = "descriptor of the wrong direction",
 	[VRING_BAD_ADDRESS] = "address outside of the shared memory",
+	[VRING_BAD_CALL] = "call descriptor that blocks",
 };
 
 static inline bool has(uint64_t features, enum virtio_feature bit)
@@ -92,14 +93,14 @@ void vring_fini(struct vring *vr)
 	vr->scratch_lens = NULL;
 }
 
-void vring_call(const struct vring *vr)
+void vring_call(struct vring *vr)
 {
 	uint64_t one = 1;
 
-	/* The descriptor is non-blocking: when its counter is full the guest has a notification
-	 * waiting anyway. */
-	if (vr->call_fd >= 0 && write(vr->call_fd, &one, sizeof(one)) < 0)
-		return;
+	/* The descriptor is non-blocking: when its counter is full (EAGAIN) the guest has a
+	 * notification waiting anyway. Where it waited, somebody has changed that. */
+	if (vr->call_fd >= 0 && write(vr->call_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		vring_stop(vr, VRING_BAD_CALL);
 }
 
 unsigned vring_rx(struct vring *vr, struct burst *burst)

@@ -27,6 +27,7 @@ enum vring_fault {
 			       (2.7.5.3) */
 	VRING_BAD_DIRECTION, /* write-only where we read, or read-only where we write (2.7.4.2) */
 	VRING_BAD_ADDRESS,   /* outside of the memory that the guest shares */
+	VRING_BAD_CALL,	     /* call_fd made us wait: see nudge.h */
 	VRING_FAULT_N
 };
 
@@ -114,7 +115,7 @@ bool vring_arm(struct vring *vr);
 void vring_disarm(struct vring *vr);
 /* Notifies the guest whatever it asked for: after a (re)start, an earlier notification may have
  * been lost. */
-void vring_call(const struct vring *vr);
+void vring_call(struct vring *vr);
 /* Is this a ring that was in use, with a place to go on at that was lost? A split ring keeps it in
  * guest memory; the place in a packed ring is known to the back-end only, and dies with it. */
 bool vring_place_is_lost(const struct vring *vr);

@@ -123,9 +123,12 @@ static int start_captures(struct running *running, bool force)
 	return 0;
 }
 
-/* Ends by SIGTERM, SIGINT or SIGHUP, which every thread blocks from the start. */
+/* Ends by SIGTERM, SIGINT or SIGHUP, which every thread blocks from the start. What else would end
+ * a process by accident is ignored; real-time signals are left to drivers of DPDK. */
 static int open_signals(void)
 {
+	const int meaningless[] = {SIGUSR1, SIGUSR2,   SIGALRM, SIGVTALRM,
+				   SIGPROF, SIGSTKFLT, SIGIO,	SIGPWR};
 	sigset_t signals;
 
 	sigemptyset(&signals);
@@ -137,6 +140,8 @@ static int open_signals(void)
 	/* Readers that go away and files that grow too long are errors of write(2). */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	for (unsigned i = 0; i < sizeof(meaningless) / sizeof(meaningless[0]); i++)
+		signal(meaningless[i], SIG_IGN);
 	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 

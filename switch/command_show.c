@@ -23,9 +23,9 @@ static const char *text(const json_t *object, const char *key)
 
 static void print_ports(const json_t *list)
 {
-	const json_t *port, *count;
+	const json_t *port, *count, *queue;
 	const char *why;
-	size_t i;
+	size_t i, q;
 
 	printf("%-16s %-16s %-4s %14s %14s %12s %12s  %s\n", "PORT", "BRIDGE", "LINK", "RX FRAMES",
 	       "TX FRAMES", "RX NOTIF", "TX NOTIF", "DROPS");
@@ -41,6 +41,9 @@ static void print_ports(const json_t *list)
 			if (json_integer_value(count))
 				printf("%s%s=%lld", n++ ? " " : "", why,
 				       (long long)json_integer_value(count));
+		json_array_foreach (json_object_get(port, "stopped"), q, queue)
+			printf("%squeue %lld stopped: %s", n++ ? ", " : "",
+			       (long long)number(queue, "queue"), text(queue, "why"));
 		printf("%s\n", n ? "" : "-");
 	}
 }

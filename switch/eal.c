@@ -5,6 +5,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
+#include <rte_log.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -118,6 +119,27 @@ static void place_threads(const struct topology *topo, char *text, size_t len)
 	text[at < len ? at - 1 : len - 1] = ')';
 }
 
+/* Lines of the library, of which front-ends can cause as many as they like. */
+static ssize_t write_log(void *cookie, const char *text, size_t len)
+{
+	struct log_limit *limit = cookie;
+
+	log_limited(limit, LOG_WARNING, "%.*s", (int)(len && text[len - 1] == '\n' ? len - 1 : len),
+		    text);
+	return (ssize_t)len;
+}
+
+static void limit_log(void)
+{
+	static struct log_limit limit;
+	FILE *log = fopencookie(&limit, "w", (cookie_io_functions_t){.write = write_log});
+
+	if (!log)
+		return;
+	setvbuf(log, NULL, _IOLBF, BUFSIZ);
+	rte_openlog_stream(log);
+}
+
 int eal_start(const struct topology *topo)
 {
 	unsigned mb = memory_mb(topo);
@@ -156,6 +178,7 @@ int eal_start(const struct topology *topo)
 		add(&args, "--no-pci");
 	add(&args, "--no-telemetry");
 	add(&args, "--log-level=*:error");
+	limit_log();
 	if (rte_eal_init(args.argc, args.argv) < 0) {
 		log_event(LOG_ERROR, "switch %s: DPDK does not start: %s", topo->sw.name,
 			  rte_strerror(rte_errno));

@@ -111,7 +111,8 @@ static void on_link(void *ctx, struct port *port, bool up)
 		log_event(LOG_ERROR, "port %s: link %s not taken over: %s", port->name,
 			  up ? "up" : "down", strerror(-ret));
 	else
-		log_event(LOG_INFO, "port %s: link %s", port->name, up ? "up" : "down");
+		log_limited(&port->log, LOG_INFO, "port %s: link %s", port->name,
+			    up ? "up" : "down");
 }
 
 static struct worker *worker_of(const struct plane *plane, const struct port *port, unsigned queue)
@@ -362,6 +363,13 @@ unsigned plane_port_queues(const struct plane *plane, unsigned port)
 	unsigned n = atomic_load_explicit(&plane->ports[port]->n_tx_queues, memory_order_relaxed);
 
 	return n > 0 ? n : 1;
+}
+
+const char *plane_port_fault(struct plane *plane, unsigned port, unsigned index)
+{
+	struct port *of = plane->ports[port];
+
+	return of->ops->fault ? of->ops->fault(of, index) : NULL;
 }
 
 uint64_t plane_port_kicks(struct plane *plane, unsigned port)

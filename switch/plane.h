@@ -42,6 +42,8 @@ bool plane_linked(struct plane *plane, unsigned port);
 struct port_counters plane_port_counters(const struct plane *plane, unsigned port);
 /* The queue pairs that the peer of a port uses now. */
 unsigned plane_port_queues(const struct plane *plane, unsigned port);
+/* See port_ops.fault. */
+const char *plane_port_fault(struct plane *plane, unsigned port, unsigned index);
 /* Notifications that came from the guest, so far. */
 uint64_t plane_port_kicks(struct plane *plane, unsigned port);
 const struct worker *plane_worker(const struct plane *plane, unsigned worker);

@@ -38,6 +38,20 @@ static json_t *drops_object(const uint64_t drops[DROP_N])
 	return object;
 }
 
+static json_t *stopped_queues(struct plane *plane, unsigned port)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < 2 * plane_topology(plane)->ports[port].n_queues; i++) {
+		const char *why = plane_port_fault(plane, port, i);
+
+		if (why)
+			json_array_append_new(list,
+					      json_pack("{s:i, s:s}", "queue", (int)i, "why", why));
+	}
+	return list;
+}
+
 static json_t *port_object(struct plane *plane, unsigned i)
 {
 	const struct topology *topo = plane_topology(plane);
@@ -54,6 +68,7 @@ static json_t *port_object(struct plane *plane, unsigned i)
 	json_object_set_new(object, "rx_notifications",
 			    json_integer((json_int_t)plane_port_kicks(plane, i)));
 	json_object_set_new(object, "drops", drops_object(counters.drops));
+	json_object_set_new(object, "stopped", stopped_queues(plane, i));
 	return object;
 }
 

@@ -1,8 +1,10 @@
 #include "switch/worker.h"
+#include "ports/nudge.h"
 #include "switch/flow.h"
 #include "switch/offload.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <rte_cycles.h>
 #include <rte_rcu_qsbr.h>
 #include <stdatomic.h>
@@ -22,6 +24,7 @@ struct worker {
 	struct worker_conf conf;
 	int epoll_fd;
 	int wake_fd;
+	sigset_t asleep; /* signals that do not wake it up */
 	atomic_bool stopping;
 	uint32_t now_s;
 	uint64_t clock_due; /* TSC at which now_s is looked up again */
@@ -359,7 +362,7 @@ static void doze(struct worker *worker)
 		counter_add(&worker->counters[WORKER_SLEEPS], 1);
 		rte_rcu_qsbr_thread_offline(worker->conf.qsbr, worker->conf.id);
 		/* Edge-triggered: nothing has to be read to make it quiet again. */
-		epoll_wait(worker->epoll_fd, &event, 1, -1);
+		epoll_pwait(worker->epoll_fd, &event, 1, -1, &worker->asleep);
 		rte_rcu_qsbr_thread_online(worker->conf.qsbr, worker->conf.id);
 		list = &newest(worker)->polled_by[worker->conf.id];
 	}
@@ -382,7 +385,13 @@ void worker_run(struct worker *worker)
 	struct rte_rcu_qsbr *qsbr = worker->conf.qsbr;
 	uint64_t tsc = rte_rdtsc();
 	uint64_t last_busy = tsc;
+	struct nudge nudge;
 
+	/* Without it, a front-end that wants to can hold us up. */
+	if (nudge_start(&nudge) < 0)
+		log_event(LOG_WARNING, "worker %u: no timer to be had", worker->conf.id);
+	pthread_sigmask(SIG_BLOCK, NULL, &worker->asleep);
+	sigaddset(&worker->asleep, NUDGE_SIGNAL);
 	rte_rcu_qsbr_thread_register(qsbr, worker->conf.id);
 	rte_rcu_qsbr_thread_online(qsbr, worker->conf.id);
 	while (!atomic_load_explicit(&worker->stopping, memory_order_relaxed)) {
@@ -406,6 +415,7 @@ void worker_run(struct worker *worker)
 	}
 	rte_rcu_qsbr_thread_offline(qsbr, worker->conf.id);
 	rte_rcu_qsbr_thread_unregister(qsbr, worker->conf.id);
+	nudge_stop(&nudge);
 }
 
 void worker_wake(struct worker *worker)

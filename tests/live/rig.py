@@ -158,7 +158,7 @@ class Switch:
             wait_until(lambda: self.port_counters()[port]["rx_frames"] >= n, f"{n} frames from {port}", timeout=120)
 
     def holdings(self):
-        """What a leak would make grow: descriptors, threads, mappings."""
+        """What a leak would make grow: descriptors, threads, mappings (RES-09)."""
         proc = f"/proc/{self.process.pid}"
         with open(f"{proc}/maps", encoding="utf-8") as maps:
             n_maps = len(maps.readlines())

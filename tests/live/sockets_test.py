@@ -66,6 +66,7 @@ def ready_and_the_end_come_soon():
 
 @live
 def a_second_front_end_is_refused_and_the_first_stays():
+    """VUP-23"""
     with Switch() as switch:
         with connect(switch.socket("left")) as first:
             features = ask_features(first)
@@ -87,6 +88,7 @@ def sockets_have_the_mode_that_the_file_asks_for():
 
 @live
 def stale_sockets_of_a_crash_are_replaced():
+    """RCN-05"""
     with Switch() as switch:
         switch.kill()
         for path in (switch.socket("left"), os.path.join(switch.run_dir, "control.sock")):
@@ -100,6 +102,7 @@ def stale_sockets_of_a_crash_are_replaced():
 
 @live
 def a_file_that_is_no_socket_is_left_alone():
+    """RCN-07"""
     with Unstarted() as switch:
         with open(switch.socket("right"), "w", encoding="utf-8") as file:
             file.write("precious")
@@ -111,6 +114,7 @@ def a_file_that_is_no_socket_is_left_alone():
 
 @live
 def a_socket_that_somebody_listens_on_is_left_alone():
+    """RCN-06"""
     with Unstarted() as switch, socket.socket(socket.AF_UNIX) as other:
         other.bind(switch.socket("left"))
         other.listen()
@@ -121,6 +125,7 @@ def a_socket_that_somebody_listens_on_is_left_alone():
 
 @live
 def a_second_switch_in_one_run_dir_is_refused():
+    """RCN-16"""
     with Switch() as switch:
         expect_refusal(switch, "another switch is running there")
         with connect(switch.socket("left")) as front_end:
@@ -188,6 +193,16 @@ def a_front_end_that_stops_in_the_middle_of_a_message_hurts_nobody():
         switch.wait_log("port left: front-end disconnected", count=2)
         switch.wait_log("port right: front-end disconnected", count=2)
         wait_until(lambda: switch.process.poll() is None, "the switch to live")
+
+
+@live
+def hugepages_that_are_not_there_are_named():
+    """RES-02"""
+    with open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", encoding="utf-8") as file:
+        n_free = int(file.read())
+    with Unstarted(switch_lines=["hugepages = yes"]) as switch:
+        if n_free == 0:
+            expect_refusal(switch, "hugepages = yes, but 0 of 2 MiB are free", "sysctl vm.nr_hugepages=")
 
 
 if __name__ == "__main__":

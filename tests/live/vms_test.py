@@ -15,7 +15,7 @@ from rig import RINGWAY, Switch, expect, live, main, measured, stop_process, wai
 
 RUN_TIME = 2  # exit code of `ringway`
 N_ECHOES = 10000
-N_CRASHES = 10
+N_CRASHES = int(os.environ.get("CRASHES", 10))
 KEY_LEAVE = b"\x1d"
 
 

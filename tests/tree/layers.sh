@@ -18,8 +18,9 @@ allowed() {
     ports/*) echo '^(ports/|config/topology\.h$)' ;;
     # The files that name the concrete kinds of ports.
     switch/main.c | switch/command_run.c | switch/port_open.c) echo '^(switch/|ports/|config/)' ;;
-    # The rest knows the interface, and what it hands over: frames, drop reasons, log lines.
-    switch/*) echo '^(switch/|ports/(port|frame|drop|log)\.h$|config/)' ;;
+    # The rest knows the interface, and what it hands over: frames, drop reasons, log lines; and what
+    # keeps a thread from waiting.
+    switch/*) echo '^(switch/|ports/(port|frame|drop|log|nudge)\.h$|config/)' ;;
     # Wire headers describe what lies on a socket or in shared memory, and nothing else.
     vmm/*) echo '^(vmm/|config/|(ports|switch)/[a-z_]*wire\.h$)' ;;
     tests/*) echo '^(tests|config|ports|switch|vmm)/' ;;

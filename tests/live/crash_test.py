@@ -1,0 +1,216 @@
+"""crash_test.py: a switch that is killed, told to end, or starved at any moment.
+
+CRASHES in the environment is the number of kills: ten by default, and `CRASHES=100` the long form, here and for the VMs of
+vms_test.py and guests_test.py.
+"""
+import contextlib
+import os
+import random
+import resource
+import signal
+import socket
+import struct
+import time
+
+from front_end import FrontEnd
+from netns import unique
+from rig import Switch, expect, live, main, measured, wait_until
+from testpmd import Testpmd
+
+N_CRASHES = int(os.environ.get("CRASHES", 10))
+A_FRONT_END = 5  # crashes: virtio_user of DPDK 22.11 gives up after a dozen, whatever the back-end
+LEFT, RIGHT = b"\x02\0\0\0\0\1", b"\x02\0\0\0\0\2"
+FRAME = RIGHT + LEFT + b"\x88\xb5" + bytes(60)
+
+
+def tap_path(name):
+    return f"/sys/class/net/{name}"
+
+
+def add_tap(switch, name):
+    """A TAP that goes when the switch goes, however that ends."""
+    with open(switch.file, "a", encoding="utf-8") as file:
+        file.write(f"[port {name}]\ntype = tap\nifname = {name}\n")
+
+
+def crash(switch, pmd, name):
+    """Kills the switch at a random moment; returns how long it took until frames came in again, in seconds."""
+    switch.wait_rx_frames(1000, ["left", "right"])
+    time.sleep(random.uniform(0, 0.3))
+    expect(os.path.exists(tap_path(name)), f"there is no TAP {name}: this shows nothing")
+    switch.kill()
+    begin = time.monotonic()
+    wait_until(lambda: not os.path.exists(tap_path(name)), f"TAP {name} to be gone")
+    switch.start()
+    switch.wait_rx_frames(1, ["left", "right"])
+    expect(pmd.process.poll() is None, "the front-end died, too")
+    return time.monotonic() - begin
+
+
+@live
+def traffic_comes_back_after_every_crash():
+    """RCN-01, RCN-05, RCN-09, RCN-12, RCN-17, VUP-36: at random moments under load, with front-ends that outlive it. (RCN-03 in the long form.)"""
+    name = unique("cr")
+    switch = Switch(port_lines=["role = client"], checked=False)
+    add_tap(switch, name)
+    took = []
+    with switch:
+        while len(took) < N_CRASHES:
+            with Testpmd(switch, server=True) as pmd:
+                pmd.command_line("set fwd flowgen")
+                pmd.command_line("start")
+                took += [crash(switch, pmd, name) for _ in range(min(A_FRONT_END, N_CRASHES - len(took)))]
+                pmd.command_line("stop")
+    expect(not os.path.exists(tap_path(name)), f"left behind: TAP {name}")
+    took.sort()
+    measured(f"switch killed -9 to traffic, median, p99 and worst of {N_CRASHES}",
+             ", ".join(f"{seconds:.2f} s" for seconds in (took[len(took) // 2], took[int(len(took) * 0.99)], took[-1])))
+
+
+@live
+def sigterm_ends_every_stage_of_the_start():
+    """SIG-01, SIG-03. Before it can see to signals, the signal itself ends it."""
+    name = unique("cr")
+    switch = Switch(checked=False)
+    add_tap(switch, name)
+    codes = {}
+    for delay in range(0, 200, 8):
+        process = switch.launch()
+        try:
+            time.sleep(delay / 1000)
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(20)
+        finally:
+            if process.poll() is None:
+                process.kill()
+        codes[code] = codes.get(code, 0) + 1
+        expect(code in (0, -signal.SIGTERM), f"{delay} ms after the start: exit code {code}:\n{switch.log()}")
+        expect(not os.path.exists(tap_path(name)), f"{delay} ms after the start: TAP {name} is left behind")
+        left = os.listdir(switch.run_dir) if os.path.exists(switch.run_dir) else []
+        expect(not left, f"{delay} ms after the start: left behind: {left}")
+    measured("exit codes of SIGTERM at 25 moments of the start", codes)
+    with switch:
+        pass
+
+
+@contextlib.contextmanager
+def two_guests(**arguments):
+    """A switch with two front-ends that know each other, and a free port."""
+    with Switch(ports=("left", "right", "free"), **arguments) as switch:
+        with FrontEnd(switch.socket("left")) as left, FrontEnd(switch.socket("right")) as right:
+            switch.wait_links("up", ["left", "right"])
+            right.post(200)
+            right.send(LEFT + RIGHT + FRAME[12:])
+            yield switch, left, right
+
+
+def expect_exchange(left, right, n=20):
+    """Frames still go from one to the other, each of them."""
+    before = right.n_used(0)
+    for _ in range(n):
+        left.send(FRAME)
+    wait_until(lambda: (right.n_used(0) - before) & 0xffff >= n, f"{n} frames to arrive")
+
+
+def set_limit(switch, what, soft):
+    """The soft limit of a running switch; returns what it was."""
+    before, hard = resource.prlimit(switch.process.pid, what)
+    resource.prlimit(switch.process.pid, what, (soft, hard))
+    return before
+
+
+def is_served(switch, port):
+    """Whether a new front-end gets its rings started."""
+    try:
+        with FrontEnd(switch.socket(port)):
+            return True
+    except (OSError, struct.error, AssertionError):
+        return False
+
+
+@live
+def without_descriptors_the_others_run_on():
+    """RES-01: and new ones are served again when there are some."""
+    with two_guests() as (switch, left, right):
+        n_open = len(os.listdir(f"/proc/{switch.process.pid}/fd"))
+        before = set_limit(switch, resource.RLIMIT_NOFILE, n_open)
+        with socket.socket(socket.AF_UNIX) as knocking:
+            knocking.connect(switch.socket("free"))
+            expect_exchange(left, right)
+        for spare in (1, 3):
+            set_limit(switch, resource.RLIMIT_NOFILE, n_open + spare)
+            expect(not is_served(switch, "free"), f"served with {spare} descriptors")
+            expect_exchange(left, right)
+            set_limit(switch, resource.RLIMIT_NOFILE, before)
+            wait_until(lambda: is_served(switch, "free"), "a front-end to be served again")
+            expect_exchange(left, right)
+
+
+@live
+def without_memory_the_others_run_on():
+    """RES-04, MEM-12: not a page more, neither for a new guest nor for ourselves."""
+    with two_guests() as (switch, left, right):
+        with open(f"/proc/{switch.process.pid}/statm", encoding="utf-8") as statm:
+            now = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        before = set_limit(switch, resource.RLIMIT_AS, now)
+        for _ in range(5):
+            is_served(switch, "free")
+            expect_exchange(left, right)
+        set_limit(switch, resource.RLIMIT_AS, before)
+        wait_until(lambda: is_served(switch, "free"), "a front-end to be served again")
+        expect_exchange(left, right)
+
+
+@live
+def signals_that_mean_nothing_do_nothing():
+    """SIG-04, SIG-05."""
+    with two_guests() as (switch, left, right):
+        nothing = [signal.SIGPIPE, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGCHLD, signal.SIGWINCH, signal.SIGURG,
+                   signal.SIGCONT]
+        for number in nothing:
+            switch.process.send_signal(number)
+            expect_exchange(left, right, n=1)
+        switch.process.send_signal(signal.SIGSTOP)
+        time.sleep(1)
+        switch.process.send_signal(signal.SIGCONT)
+        expect_exchange(left, right)
+
+
+@live
+def guests_keep_their_connections_when_the_socket_file_goes():
+    """RCN-08: what is connected stays; a restart makes the file anew."""
+    with two_guests() as (switch, left, right):
+        os.unlink(switch.socket("left"))
+        expect_exchange(left, right)
+        switch.checked = False
+
+
+@live
+def a_front_end_that_stalls_does_not_keep_the_switch_from_ending():
+    """SIG-02, VUP-21."""
+    with Switch(checked=False) as switch, socket.socket(socket.AF_UNIX) as half:
+        half.connect(switch.socket("left"))
+        half.sendall(struct.pack("=III", 8, 1, 8))
+        measured("SIGTERM to the end, half a message pending", f"{switch.stop() * 1000:.0f} ms")
+        switch.start()
+
+
+@live
+def a_front_end_that_stands_still_holds_up_nobody():
+    """RCN-04, EVL-13: it takes no more frames, and they are its own loss."""
+    with two_guests() as (switch, left, right):
+        with FrontEnd(switch.socket("free")) as still:
+            still.post(4)
+            switch.wait_links("up")
+            for _ in range(50):
+                left.send(b"\xff" * 6 + LEFT + FRAME[12:])
+            right.receive()
+            right.post(50)
+            expect_exchange(left, right)
+            ports = switch.port_counters()
+            expect(ports["free"]["drops"]["tx_full"] == 46, f"free: {ports['free']}")
+            expect(not any(ports["right"]["drops"].values()), f"right: {ports['right']}")
+
+
+if __name__ == "__main__":
+    main()
