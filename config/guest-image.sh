@@ -94,6 +94,9 @@ pack_initramfs() {
 }
 
 mkdir -p "$dir"
+# Several may want it at once; the first one makes it.
+exec {lock}>"$dir/.lock"
+flock "$lock"
 [[ -d $dir/kernel/boot ]] || fetch_kernel
 if [[ ! -f $dir/vmlinuz ]]; then
 	cp "$dir"/kernel/boot/vmlinuz-* "$dir/vmlinuz.new"
