@@ -15,6 +15,7 @@
 struct chain {
 	struct segment *segments;
 	unsigned n;
+	unsigned n_empty; /* descriptors of no bytes: no pieces, but they cost time like one */
 	unsigned max;
 	bool full;    /* more pieces than max were to be added */
 	uint64_t len; /* sum of the segments' lengths */
@@ -25,13 +26,15 @@ struct chain {
 static inline bool chain_add(struct chain *chain, const struct guest_memory *mem, uint64_t gpa,
 			     uint32_t len)
 {
+	if (len == 0)
+		chain->full |= chain->n + ++chain->n_empty > chain->max;
 	while (len > 0) {
 		uint64_t here = len;
 		uint8_t *addr = guest_memory_at(mem, gpa, &here);
 
 		if (!addr)
 			return false;
-		if (chain->n == chain->max) {
+		if (chain->n + chain->n_empty >= chain->max) {
 			chain->full = true;
 			return false;
 		}
