@@ -112,7 +112,7 @@ unsigned guest_reads_count(void)
 /* The guest's turn, just before we read up to 16 bytes. One byte of input says what it does. */
 static void change(uint8_t *at, size_t len)
 {
-	uint8_t how = (uint8_t)input_take(state.in, 1);
+	uint8_t how = (uint8_t)input_take_back(state.in, 1);
 	size_t width = len < 8 ? len : 8;
 	uint64_t value = 0;
 
@@ -120,16 +120,16 @@ static void change(uint8_t *at, size_t len)
 		value |= (uint64_t)at[i] << 8 * i;
 	switch (how >> 5) {
 	case 3:
-		value = input_take(state.in, width);
+		value = input_take_back(state.in, width);
 		break;
 	case 4:
-		value = input_take(state.in, 2);
+		value = input_take_back(state.in, 2);
 		break;
 	case 5:
 		value += (uint64_t)(how & 31) - 8;
 		break;
 	case 6:
-		value ^= UINT64_C(1) << (input_take(state.in, 1) & 63);
+		value ^= UINT64_C(1) << (input_take_back(state.in, 1) & 63);
 		break;
 	case 7:
 		value = borders[how & 31];

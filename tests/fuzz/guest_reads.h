@@ -18,7 +18,7 @@
 
 /* From now on len bytes at start are the guest's. */
 void guest_reads_add(uint8_t *start, size_t len, bool writable);
-/* Values come from this input, until it is used up: then memory stays as it is. */
+/* Changes come from the back of this input, until it is used up: then memory stays as it is. */
 void guest_reads_begin(struct input *in);
 /* Forgets all areas. */
 void guest_reads_end(void);

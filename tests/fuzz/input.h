@@ -1,8 +1,9 @@
-/* input.h - the bytes that a fuzzer made up, taken from the front.
+/* input.h - the bytes that a fuzzer made up: what is done is taken from the front, what changes
+ * meanwhile from the back, so that neither moves the other.
  *
  * Threads:   that of the fuzz target.
  * Ownership: borrows the bytes.
- * Failure:   behind the end there are zeros. */
+ * Failure:   where they meet there are only zeros. */
 #ifndef TESTS_FUZZ_INPUT_H
 #define TESTS_FUZZ_INPUT_H
 
@@ -28,6 +29,16 @@ static inline uint64_t input_take(struct input *in, size_t n)
 	memcpy(&value, in->at, n);
 	in->at += n;
 	in->left -= n;
+	return value;
+}
+
+/* The same from the other end, the lowest last. */
+static inline uint64_t input_take_back(struct input *in, size_t n)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < n && in->left > 0; i++)
+		value |= (uint64_t)in->at[--in->left] << 8 * i;
 	return value;
 }
 
