@@ -29,6 +29,8 @@ guests    cpio                     packs it
 guests    ca-certificates
 tests     clang                    the second compiler
 tests     libclang-rt-14-dev       its sanitizers
+tests     llvm-14                  reads its coverage
+tests     gcovr                    adds it up
 tests     clang-format-14          the format is law
 tests     cppcheck                 static checks
 tests     shellcheck               the same for shell scripts

@@ -4,8 +4,9 @@
 #   tests/run.sh            everything: what CI runs
 #   tests/run.sh unit tree  only these suites of the gcc build
 #
-# Builds: build (gcc, all suites), build-clang (unit tests; those of threads bring their TSan along), build-asan (unit tests, and
-# the attacks, which would not notice by themselves what is read behind the end of a mapping).
+# Builds: build (gcc, all suites; tests of threads bring their TSan along), and build-san (clang with ASan, UBSan and
+# coverage: unit tests, fuzz targets, some live tests, the attacks, which would not notice by themselves what is read
+# behind the end of a mapping, then the gate on what all that has run).
 # A test that was skipped counts as failed: it has shown nothing. The exit code is 0 only if nothing failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -88,8 +89,9 @@ export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 CC=gcc build build && run_tests build "${suites[@]}"
 if [[ ${#suites[@]} == 0 ]]; then
-	CC=clang build build-clang && run_tests build-clang unit
-	# Instrumented code makes gcc warn of what is not there; the other two builds take warnings for errors.
-	CC=gcc build build-asan -Db_sanitize=address,undefined -Doptimization=1 -Dwerror=false && run_tests build-asan unit hostile
+	# Coverage is of this run only.
+	[[ ! -d build-san ]] || find build-san -name '*.gcda' -delete
+	CC=clang build build-san -Db_sanitize=address,undefined -Db_coverage=true -Db_lundef=false -Doptimization=1 &&
+		run_tests build-san unit fuzz smoke hostile coverage
 fi
 summary
