@@ -1,5 +1,6 @@
 /* A vhost-user back-end that says whatever it likes to the front-end. */
 #include "tests/fuzz/input.h"
+#include "tests/open_fds.h"
 #include "tests/vmm/vhost_user_rig.h"
 
 #include <stdlib.h>
@@ -70,7 +71,7 @@ static int live(struct rig *rig)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct input in = {.at = bytes, .left = len};
-	unsigned n_fds = rig_count_fds();
+	unsigned n_fds = open_fds();
 	struct rig rig;
 	int ends[2];
 
@@ -88,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		abort();
 	rig_fini(&rig);
 	close(ends[1]);
-	if (rig_count_fds() != n_fds)
+	if (open_fds() != n_fds)
 		abort();
 	return 0;
 }

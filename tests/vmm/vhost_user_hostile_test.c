@@ -1,5 +1,6 @@
 /* What the front-end makes of back-ends that lie, stall, refuse or go away. VMM-18, VUP-33 from the
  * other side. */
+#include "tests/open_fds.h"
 #include "vhost_user_rig.h"
 
 #include <CUnit/Basic.h>
@@ -54,7 +55,7 @@ static bool has_answer(const struct scripted_message *message)
  * left. */
 static void expect_fault(enum scripted_fault fault, unsigned at, int expected, bool acks)
 {
-	unsigned n_fds = rig_count_fds();
+	unsigned n_fds = open_fds();
 	struct rig rig;
 	int ret;
 
@@ -76,7 +77,7 @@ static void expect_fault(enum scripted_fault fault, unsigned at, int expected, b
 	CU_ASSERT_TRUE(strlen(rig.vu.error) > 20);
 	rig_disconnect(&rig);
 	rig_fini(&rig);
-	CU_ASSERT_EQUAL(rig_count_fds(), n_fds);
+	CU_ASSERT_EQUAL(open_fds(), n_fds);
 }
 
 static void learn_the_dialogue(struct rig *rig)

@@ -1,6 +1,5 @@
 #include "vhost_user_rig.h"
 
-#include <dirent.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <stdlib.h>
@@ -80,17 +79,4 @@ int rig_whole_life(struct rig *rig)
 	if (ret == 0)
 		ret = vhost_user_stop(&rig->vu, &rig->dev);
 	return ret;
-}
-
-unsigned rig_count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	if (!dir)
-		abort();
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
 }

@@ -31,7 +31,4 @@ void rig_disconnect(struct rig *rig);
 /* Handshake, start, pair 1 on, stop; the first failure ends it. */
 int rig_whole_life(struct rig *rig);
 
-/* How many file descriptors this process has open. */
-unsigned rig_count_fds(void);
-
 #endif
