@@ -1,8 +1,7 @@
 /* The books of the load generator: what is lost, late, or twice; and its round trip times. */
 #include "flow.h"
 #include "histogram.h"
-
-#include <CUnit/Basic.h>
+#include "tests/suite.h"
 
 enum { PERIOD = 100 };
 
@@ -97,31 +96,17 @@ static void histogram_quantiles_are_right_within_a_thirty_second(void)
 	CU_ASSERT_EQUAL(histogram_quantile(&histogram, 1), UINT64_MAX);
 }
 
-#define TEST(name)                                                                                 \
-	{                                                                                          \
-#name, name                                                                        \
-	}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		TEST(flow_in_order_has_nothing_to_report),
-		TEST(flow_counts_each_missing_frame),
-		TEST(flow_tells_overtaken_frames_from_duplicates),
-		TEST(flow_takes_no_number_beyond_its_period),
-		TEST(flow_begins_anew_after_a_restart),
-		TEST(histogram_quantiles_are_right_within_a_thirty_second),
+		SUITE_TEST(flow_in_order_has_nothing_to_report),
+		SUITE_TEST(flow_counts_each_missing_frame),
+		SUITE_TEST(flow_tells_overtaken_frames_from_duplicates),
+		SUITE_TEST(flow_takes_no_number_beyond_its_period),
+		SUITE_TEST(flow_begins_anew_after_a_restart),
+		SUITE_TEST(histogram_quantiles_are_right_within_a_thirty_second),
 		CU_TEST_INFO_NULL,
 	};
-	CU_SuiteInfo suites[] = {{.pName = "books of the load generator", .pTests = tests},
-				 CU_SUITE_INFO_NULL};
-	bool ok;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	ok = CU_get_number_of_tests_run() > 0 && CU_get_number_of_failures() == 0;
-	CU_cleanup_registry();
-	return ok ? 0 : 1;
+	return suite_run("books of the load generator", tests);
 }

@@ -1,7 +1,7 @@
 /* The command line of the load generator: what it takes, what it refuses, what it derives. */
 #include "options.h"
+#include "tests/suite.h"
 
-#include <CUnit/Basic.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
@@ -154,30 +154,16 @@ static void help_is_an_answer(void)
 	CU_ASSERT_EQUAL(parse(&o, "--help"), OPTIONS_HELP);
 }
 
-#define TEST(name)                                                                                 \
-	{                                                                                          \
-#name, name                                                                        \
-	}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		TEST(two_sockets_are_enough),
-		TEST(numbers_built_beforehand_need_a_small_window),
-		TEST(what_follows_from_the_frame_is_derived),
-		TEST(bad_lines_are_refused),
-		TEST(help_is_an_answer),
+		SUITE_TEST(two_sockets_are_enough),
+		SUITE_TEST(numbers_built_beforehand_need_a_small_window),
+		SUITE_TEST(what_follows_from_the_frame_is_derived),
+		SUITE_TEST(bad_lines_are_refused),
+		SUITE_TEST(help_is_an_answer),
 		CU_TEST_INFO_NULL,
 	};
-	CU_SuiteInfo suites[] = {{.pName = "options of the load generator", .pTests = tests},
-				 CU_SUITE_INFO_NULL};
-	bool ok;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	ok = CU_get_number_of_tests_run() > 0 && CU_get_number_of_failures() == 0;
-	CU_cleanup_registry();
-	return ok ? 0 : 1;
+	return suite_run("options of the load generator", tests);
 }

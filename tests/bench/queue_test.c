@@ -1,9 +1,9 @@
 /* The driver side of the load generator against a device written down from the specification, in
  * order and slow. */
 #include "rxq.h"
+#include "tests/suite.h"
 #include "txq.h"
 
-#include <CUnit/Basic.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -336,32 +336,18 @@ static void packed_kicks_follow_the_wish_of_the_device(void)
 	guest_memory_close(&memory);
 }
 
-#define TEST(name)                                                                                 \
-	{                                                                                          \
-#name, name                                                                        \
-	}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		TEST(every_frame_sent_arrives_as_built),
-		TEST(every_buffer_received_is_posted_again),
-		TEST(frames_returned_out_of_order_break_the_queue),
-		TEST(frames_never_sent_cannot_return),
-		TEST(used_entries_that_cannot_be_break_the_queue),
-		TEST(split_kicks_follow_the_wish_of_the_device),
-		TEST(packed_kicks_follow_the_wish_of_the_device),
+		SUITE_TEST(every_frame_sent_arrives_as_built),
+		SUITE_TEST(every_buffer_received_is_posted_again),
+		SUITE_TEST(frames_returned_out_of_order_break_the_queue),
+		SUITE_TEST(frames_never_sent_cannot_return),
+		SUITE_TEST(used_entries_that_cannot_be_break_the_queue),
+		SUITE_TEST(split_kicks_follow_the_wish_of_the_device),
+		SUITE_TEST(packed_kicks_follow_the_wish_of_the_device),
 		CU_TEST_INFO_NULL,
 	};
-	CU_SuiteInfo suites[] = {{.pName = "queues of the load generator", .pTests = tests},
-				 CU_SUITE_INFO_NULL};
-	bool ok;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	ok = CU_get_number_of_tests_run() > 0 && CU_get_number_of_failures() == 0;
-	CU_cleanup_registry();
-	return ok ? 0 : 1;
+	return suite_run("queues of the load generator", tests);
 }

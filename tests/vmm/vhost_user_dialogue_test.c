@@ -1,8 +1,8 @@
 /* What the front-end says to a back-end that behaves, in which order, and what it makes of the
  * answers. */
+#include "tests/suite.h"
 #include "vhost_user_rig.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -280,37 +280,23 @@ static void feature_lists_say_when_they_were_cut(void)
 	CU_ASSERT_STRING_EQUAL(buf, "");
 }
 
-#define TEST(name)                                                                                 \
-	{                                                                                          \
-#name, name                                                                        \
-	}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		TEST(front_end_starts_and_stops_in_the_order_every_back_end_accepts),
-		TEST(front_end_asks_only_what_an_old_back_end_knows),
-		TEST(front_end_agrees_only_to_what_both_know),
-		TEST(front_end_keeps_to_itself_what_only_it_answers),
-		TEST(front_end_tells_memory_and_rings_as_the_caller_gave_them),
-		TEST(front_end_kicks_every_queue_once_it_runs),
-		TEST(front_end_enables_only_the_pairs_in_use),
-		TEST(enabling_a_pair_without_a_back_end_is_only_noted),
-		TEST(stop_says_where_the_back_end_was),
-		TEST(answers_may_trickle),
-		TEST(signals_do_not_disturb),
-		TEST(feature_lists_say_when_they_were_cut),
+		SUITE_TEST(front_end_starts_and_stops_in_the_order_every_back_end_accepts),
+		SUITE_TEST(front_end_asks_only_what_an_old_back_end_knows),
+		SUITE_TEST(front_end_agrees_only_to_what_both_know),
+		SUITE_TEST(front_end_keeps_to_itself_what_only_it_answers),
+		SUITE_TEST(front_end_tells_memory_and_rings_as_the_caller_gave_them),
+		SUITE_TEST(front_end_kicks_every_queue_once_it_runs),
+		SUITE_TEST(front_end_enables_only_the_pairs_in_use),
+		SUITE_TEST(enabling_a_pair_without_a_back_end_is_only_noted),
+		SUITE_TEST(stop_says_where_the_back_end_was),
+		SUITE_TEST(answers_may_trickle),
+		SUITE_TEST(signals_do_not_disturb),
+		SUITE_TEST(feature_lists_say_when_they_were_cut),
 		CU_TEST_INFO_NULL,
 	};
-	CU_SuiteInfo suites[] = {{.pName = "vhost-user dialogue", .pTests = tests},
-				 CU_SUITE_INFO_NULL};
-	bool ok;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	ok = CU_get_number_of_tests_run() > 0 && CU_get_number_of_failures() == 0;
-	CU_cleanup_registry();
-	return ok ? 0 : 1;
+	return suite_run("vhost-user dialogue", tests);
 }

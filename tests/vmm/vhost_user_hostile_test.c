@@ -1,9 +1,9 @@
 /* What the front-end makes of back-ends that lie, stall, refuse or go away. VMM-18, VUP-33 from the
  * other side. */
 #include "tests/open_fds.h"
+#include "tests/suite.h"
 #include "vhost_user_rig.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/virtio_config.h>
@@ -354,37 +354,23 @@ static void packed_rings_may_have_any_size(void)
 	rig_fini(&rig);
 }
 
-#define TEST(name)                                                                                 \
-	{                                                                                          \
-#name, name                                                                        \
-	}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		TEST(every_answer_is_checked),
-		TEST(every_refusal_is_an_error),
-		TEST(back_end_may_go_away_at_any_message),
-		TEST(back_end_that_does_not_read_is_given_up),
-		TEST(back_end_without_version_1_is_refused),
-		TEST(back_end_that_lacks_what_the_guest_uses_cannot_carry_on),
-		TEST(back_end_with_too_few_queues_cannot_carry_on),
-		TEST(queue_counts_are_taken_with_a_grain_of_salt),
-		TEST(features_ok_taken_back_is_a_refusal),
-		TEST(base_of_another_queue_is_not_taken),
-		TEST(unsound_devices_are_not_told_to_the_back_end),
-		TEST(packed_rings_may_have_any_size),
+		SUITE_TEST(every_answer_is_checked),
+		SUITE_TEST(every_refusal_is_an_error),
+		SUITE_TEST(back_end_may_go_away_at_any_message),
+		SUITE_TEST(back_end_that_does_not_read_is_given_up),
+		SUITE_TEST(back_end_without_version_1_is_refused),
+		SUITE_TEST(back_end_that_lacks_what_the_guest_uses_cannot_carry_on),
+		SUITE_TEST(back_end_with_too_few_queues_cannot_carry_on),
+		SUITE_TEST(queue_counts_are_taken_with_a_grain_of_salt),
+		SUITE_TEST(features_ok_taken_back_is_a_refusal),
+		SUITE_TEST(base_of_another_queue_is_not_taken),
+		SUITE_TEST(unsound_devices_are_not_told_to_the_back_end),
+		SUITE_TEST(packed_rings_may_have_any_size),
 		CU_TEST_INFO_NULL,
 	};
-	CU_SuiteInfo suites[] = {{.pName = "hostile vhost-user back-ends", .pTests = tests},
-				 CU_SUITE_INFO_NULL};
-	bool ok;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	ok = CU_get_number_of_tests_run() > 0 && CU_get_number_of_failures() == 0;
-	CU_cleanup_registry();
-	return ok ? 0 : 1;
+	return suite_run("hostile vhost-user back-ends", tests);
 }

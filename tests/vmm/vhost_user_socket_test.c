@@ -1,7 +1,7 @@
 /* How the front-end finds its back-end, and how it notices that it is gone. */
+#include "tests/suite.h"
 #include "vmm/vhost_user.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,20 +12,6 @@
 
 static char dir[] = "/tmp/vhost-user-socket-test-XXXXXX";
 static char path[sizeof(dir) + 8];
-
-static int make_dir(void)
-{
-	if (!mkdtemp(dir))
-		return 1;
-	snprintf(path, sizeof(path), "%s/s", dir);
-	return 0;
-}
-
-static int remove_dir(void)
-{
-	unlink(path);
-	return rmdir(dir);
-}
 
 /* A socket file as a killed process leaves it. */
 static void leave_stale_socket(void)
@@ -125,33 +111,23 @@ static void unasked_words_end_the_connection(void)
 	close(ends[1]);
 }
 
-#define TEST(name)                                                                                 \
-	{                                                                                          \
-#name, name                                                                        \
-	}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		TEST(connect_waits_for_a_back_end_that_is_not_there_yet),
-		TEST(connect_refuses_paths_that_cannot_be),
-		TEST(listener_takes_over_only_a_stale_socket),
-		TEST(front_end_connects_or_accepts),
-		TEST(unasked_words_end_the_connection),
+		SUITE_TEST(connect_waits_for_a_back_end_that_is_not_there_yet),
+		SUITE_TEST(connect_refuses_paths_that_cannot_be),
+		SUITE_TEST(listener_takes_over_only_a_stale_socket),
+		SUITE_TEST(front_end_connects_or_accepts),
+		SUITE_TEST(unasked_words_end_the_connection),
 		CU_TEST_INFO_NULL,
 	};
-	CU_SuiteInfo suites[] = {{.pName = "vhost-user socket",
-				  .pInitFunc = make_dir,
-				  .pCleanupFunc = remove_dir,
-				  .pTests = tests},
-				 CU_SUITE_INFO_NULL};
-	bool ok;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	ok = CU_get_number_of_tests_run() > 0 && CU_get_number_of_failures() == 0;
-	CU_cleanup_registry();
-	return ok ? 0 : 1;
+	int failed;
+
+	if (!mkdtemp(dir))
+		return EXIT_FAILURE;
+	snprintf(path, sizeof(path), "%s/s", dir);
+	failed = suite_run("vhost-user socket", tests);
+	unlink(path);
+	return rmdir(dir) ? EXIT_FAILURE : failed;
 }
