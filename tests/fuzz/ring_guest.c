@@ -3,6 +3,7 @@
 #include "tests/fuzz/guest_reads.h"
 
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 enum { MAX_SIZE = 256 };
 
@@ -27,16 +28,21 @@ static void *new_area(size_t len)
 
 static void read_conf(struct ring_guest *guest, struct input *in)
 {
+	static int call_fd = -1;
 	struct vring_conf *conf = &guest->conf;
 	uint8_t chosen = (uint8_t)input_take(in, 1);
 
-	*conf = (struct vring_conf){.mem = &guest->mem, .call_fd = -1};
+	if (call_fd < 0)
+		call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	*conf = (struct vring_conf){.mem = &guest->mem, .call_fd = call_fd};
 	for (unsigned i = 0; i < sizeof(features); i++)
 		conf->features |= (uint64_t)(chosen >> i & 1) << features[i];
 	conf->size = (uint16_t)(input_take(in, 2) % (MAX_SIZE + 1));
 	if (!(chosen & 1) && conf->size)
 		conf->size = (uint16_t)(1u << (conf->size % 9));
-	conf->last_avail = conf->last_used = (uint16_t)input_take(in, 2);
+	conf->last_avail = (uint16_t)input_take(in, 2);
+	/* They differ where buffers were on their way when a ring was stopped, or a guest lies. */
+	conf->last_used = (uint16_t)(conf->last_avail + input_take(in, 1));
 }
 
 /* One descriptor of the queue as a driver that knows the rules might write it. */
