@@ -110,13 +110,21 @@ static void what_front_ends_say_passes(void)
 		plain(VHOST_USER_RESET_OWNER),
 	};
 
+	bool said[VHOST_USER_REQUEST_N] = {false};
+
 	for (unsigned i = 0; i < sizeof(dialogue) / sizeof(dialogue[0]); i++) {
 		struct wire asks_for_reply = dialogue[i];
+
+		said[dialogue[i].msg.header.request] = true;
 
 		asks_for_reply.msg.header.flags |= NEED_REPLY;
 		CU_ASSERT_PTR_NULL(judge(&dialogue[i]));
 		CU_ASSERT_PTR_NULL(judge(&asks_for_reply));
 	}
+	/* Nothing is allowed that was not tried here. */
+	for (uint32_t request = 0; request < VHOST_USER_REQUEST_N; request++)
+		CU_ASSERT_EQUAL(said[request],
+				strcmp(vhost_filter_name(request), "unknown request") != 0);
 }
 
 static struct wire with_flags(uint32_t flags)
