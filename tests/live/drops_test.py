@@ -99,7 +99,13 @@ def isolated(guest):
 def link_down(guest):
     # The guest has its link, and has switched off its receive queue.
     guest("b").enable(RX, False)
-    guest("a").send(frame(BROADCAST, mac(1)))
+
+    # The library answers before it acts, so the first frames may still arrive.
+    def is_dropped():
+        guest("a").send(frame(BROADCAST, mac(1)))
+        return counted(guest.switch, "link_down")
+
+    wait_until(is_dropped, "a frame to a queue that is switched off to be dropped")
     guest("b").enable(RX, True)
 
 

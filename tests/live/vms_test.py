@@ -220,6 +220,7 @@ def read_terminal(fd, text, timeout=120):
 def a_console_gives_the_terminal_back_whatever_ends_it():
     lines = ["append = ip=10.0.0.1 ping=10.0.0.2 count=0 interval_us=100000", "console = pty"]
     with Lab({"left": lines, "right": ANSWERER}) as lab:
+        lab.wait_log("vm left: console: ")
         for leave in ("key", "signal", "end of the VM"):
             master, slave = pty.openpty()
             before = termios.tcgetattr(slave)
