@@ -45,6 +45,7 @@ tests     iperf3
 tests     tshark                   reads captures
 tests     tcpdump                  captures the same, and reads captures
 tests     openvswitch-switch       the oracle of bridges: ovs-vswitchd as a plain process
+tests     openvswitch-switch-dpdk  the same with DPDK, to compare with
 tests     util-linux               setpriv
 tests     procps                   sysctl
 END
