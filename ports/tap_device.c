@@ -121,28 +121,39 @@ static uint64_t fnv1a(uint64_t hash, const char *text)
 	return hash;
 }
 
+/* What this host has, and another has not: machine-id(5), or its name where there is none, as in
+ * many containers. */
+static void read_host(char *host, size_t len)
+{
+	FILE *file = fopen("/etc/machine-id", "re");
+
+	host[0] = '\0';
+	if (file && !fgets(host, (int)len, file))
+		host[0] = '\0';
+	if (file)
+		fclose(file);
+	if (!host[0] && gethostname(host, len) < 0)
+		host[0] = '\0';
+	host[len - 1] = '\0';
+}
+
 /* An address that the interface has after every restart, or guests would send to the one before
- * until their neighbour tables forget it. Another host has another one (machine-id(5)). */
+ * until their neighbour tables forget it. Another host has another one. */
 static void keep_mac(const struct port_conf *conf, int fd)
 {
 	struct ifreq request = request_for(conf);
-	char machine[64] = "";
-	FILE *file = fopen("/etc/machine-id", "re");
+	char host[128];
 	uint64_t hash;
 
-	if (!file)
-		return;
-	if (fgets(machine, sizeof(machine), file)) {
-		hash = fnv1a(fnv1a(UINT64_C(14695981039346656037), machine), conf->ifname);
-		memcpy(request.ifr_hwaddr.sa_data, &hash, 6);
-		request.ifr_hwaddr.sa_data[0] = 0x02; /* locally administered */
-		request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
-		/* The kernel's choice is a good one, too. */
-		if (ioctl(fd, SIOCSIFHWADDR, &request) < 0)
-			log_event(LOG_INFO, "port %s: TAP %s: has a random MAC address: %s",
-				  conf->name, conf->ifname, strerror(errno));
-	}
-	fclose(file);
+	read_host(host, sizeof(host));
+	hash = fnv1a(fnv1a(UINT64_C(14695981039346656037), host), conf->ifname);
+	memcpy(request.ifr_hwaddr.sa_data, &hash, 6);
+	request.ifr_hwaddr.sa_data[0] = 0x02; /* locally administered */
+	request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+	/* The kernel's choice is a good one, too. */
+	if (ioctl(fd, SIOCSIFHWADDR, &request) < 0)
+		log_event(LOG_INFO, "port %s: TAP %s: has a random MAC address: %s", conf->name,
+			  conf->ifname, strerror(errno));
 }
 
 /* Of an interface that we have just made. */
