@@ -15,17 +15,18 @@ wait_for() { # SECONDS COMMAND...
 	shift
 	until "$@" >/dev/null 2>&1; do
 		((tries-- > 0)) || return 1
+		[ -z "${pid:-}" ] || kill -0 "$pid" 2>/dev/null || return 1
 		sleep 0.05
 	done
 }
 
 have_sockets() { [ -S "$dir/p0.sock" ] && [ -S "$dir/p1.sock" ]; }
 
-# Memory of the DPDK programs: hugepages when there are enough of them, which is what their users have.
+# Memory of the DPDK programs: hugepages when there are enough of them, which is what their users have, and DPDK finds them.
 dpdk_memory() { # MiB
 	local free
 	free=$(awk '/HugePages_Free/ {n = $2} /Hugepagesize/ {print int(n * $2 / 1024)}' /proc/meminfo)
-	if [ "${free:-0}" -ge "$1" ]; then
+	if [ "${free:-0}" -ge "$1" ] && grep -q ' hugetlbfs ' /proc/mounts; then
 		echo "-m $1"
 	else
 		echo "--no-huge -m $1"
