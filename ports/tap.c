@@ -333,6 +333,8 @@ static struct tap_port *tap_new(const struct port_conf *conf, uint16_t id,
 			 .name = conf->name,
 			 .id = id,
 			 .n_queues = conf->n_queues,
+			 /* The kernel answers a flow on the queue that it last came by. */
+			 .n_tx_queues = (uint8_t)conf->n_queues,
 			 .frame_max = FRAME_LEN_MAX,
 			 .offloads = ALL_NEEDS},
 		.conf = conf,

@@ -31,6 +31,7 @@ def two_hosts_talk_over_taps_with_offloads_untouched():
         for here, there, address in ((ha, hb, "10.9.0.2"), (hb, ha, "10.9.0.1")):
             measured("TCP between two TAPs", f"{here.iperf(there, address) / 1e9:.2f} Gbit/s")
         ports = switch.port_counters()
+        expect(ports["a"]["queues"] == 2, f"not all queues are used: {ports['a']}")
         expect(ports["a"]["completed_in_software"] == ports["b"]["completed_in_software"] == 0, f"offloads got lost: {ports}")
         expect(ports["a"]["rx_bytes"] / ports["a"]["rx_frames"] > 3000, f"no large segments: {ports}")
 
