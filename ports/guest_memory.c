@@ -19,3 +19,21 @@ bool guest_memory_read(const struct guest_memory *mem, uint64_t gpa, void *buf, 
 	}
 	return true;
 }
+
+bool guest_memory_find(const struct guest_memory *mem, uint64_t gpa, uint64_t len,
+		       struct guest_region *region)
+{
+	for (unsigned i = 0; i < mem->n_regions; i++)
+		if (guest_region_holds(&mem->regions[i], gpa, len)) {
+			*region = mem->regions[i];
+			return true;
+		}
+	return false;
+}
+
+uint8_t *guest_memory_range(const struct guest_memory *mem, uint64_t gpa, uint64_t len)
+{
+	struct guest_region region;
+
+	return guest_memory_find(mem, gpa, len, &region) ? region.hva + (gpa - region.gpa) : NULL;
+}

@@ -43,15 +43,21 @@ static inline uint8_t *guest_memory_at(const struct guest_memory *mem, uint64_t 
 	return NULL;
 }
 
-/* The same for a range that has to lie in one piece: NULL when it does not, or when it is empty. */
-static inline uint8_t *guest_memory_range(const struct guest_memory *mem, uint64_t gpa,
-					  uint64_t len)
+/* Does the range lie wholly in that region? One of no bytes lies nowhere. */
+static inline bool guest_region_holds(const struct guest_region *region, uint64_t gpa, uint64_t len)
 {
-	uint64_t here = len;
-	uint8_t *hva = guest_memory_at(mem, gpa, &here);
+	uint64_t offset = gpa - region->gpa;
 
-	return here == len && len > 0 ? hva : NULL;
+	return offset < region->size && len - 1 < region->size - offset;
 }
+
+/* Finds the region that holds the range and copies it to *region; false, and *region as it was,
+ * when there is none. */
+bool guest_memory_find(const struct guest_memory *mem, uint64_t gpa, uint64_t len,
+		       struct guest_region *region);
+
+/* Where a range lies that has to lie in one piece; NULL when it does not, or when it is empty. */
+uint8_t *guest_memory_range(const struct guest_memory *mem, uint64_t gpa, uint64_t len);
 
 /* Copies len bytes at gpa to buf, over the borders of regions. False when some of them are in no
  * region. */

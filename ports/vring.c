@@ -74,8 +74,7 @@ int vring_init(struct vring *vr, const struct vring_conf *conf)
 		vr->n_scratch = BURST_SEGMENTS;
 	vr->scratch = calloc(vr->n_scratch, sizeof(*vr->scratch));
 	vr->scratch_buffers = calloc(conf->size, sizeof(*vr->scratch_buffers));
-	vr->scratch_lens = calloc(conf->size, sizeof(*vr->scratch_lens));
-	if (!vr->scratch || !vr->scratch_buffers || !vr->scratch_lens) {
+	if (!vr->scratch || !vr->scratch_buffers) {
 		vring_fini(vr);
 		return -ENOMEM;
 	}
@@ -87,10 +86,8 @@ void vring_fini(struct vring *vr)
 {
 	free(vr->scratch);
 	free(vr->scratch_buffers);
-	free(vr->scratch_lens);
 	vr->scratch = NULL;
 	vr->scratch_buffers = NULL;
-	vr->scratch_lens = NULL;
 }
 
 void vring_call(struct vring *vr)

@@ -50,7 +50,8 @@ struct vring_conf {
 /* A buffer that the guest made available. */
 struct vring_buffer {
 	uint16_t id;
-	uint16_t n_slots; /* by which it moves the place in the ring */
+	uint16_t n_slots;   /* by which it moves the place in the ring */
+	uint32_t n_written; /* bytes, when it is given back */
 };
 
 struct vring {
@@ -80,7 +81,6 @@ struct vring {
 	struct segment *scratch; /* n_scratch of them: the pieces that one frame is written to */
 	struct vring_buffer *scratch_buffers; /* size of them: the buffers that one frame is written
 						 to */
-	uint32_t *scratch_lens;
 	unsigned n_scratch;
 
 	/* the worker's */

@@ -13,12 +13,8 @@
 #include "ports/vring_layout.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-/* A buffer of one piece. */
-struct piece {
-	uint8_t *addr;
-	uint32_t len;
-};
+/* What few frames need: inlined, it would take registers from the loops that all go through. */
+#define NOINLINE static __attribute__((noinline))
 
 /* Its first two lines: header and head lie there. */
 ALWAYS_INLINE void prefetch_piece(const uint8_t *addr, bool write)
@@ -36,7 +32,7 @@ struct layout {
 	/* Looks at up to max buffers from last_avail on, for as long as each is one piece in one
 	 * descriptor of the right direction. Returns how many; *more: what stopped it was not that
 	 * no other buffer is available. */
-	unsigned (*look)(struct vring *vr, bool write, unsigned max, struct piece *pieces,
+	unsigned (*look)(struct vring *vr, bool write, unsigned max, struct segment *pieces,
 			 struct vring_buffer *buffers, bool *more);
 	/* Adds the whole buffer at *at to the chain and moves *at behind it. A buffer of no slots:
 	 * none is available. The fault is the ring's; a full chain is none, its buffer is walked to
@@ -45,8 +41,8 @@ struct layout {
 				 struct vring_buffer *buffer);
 	/* The place n slots behind at. */
 	uint16_t (*advance)(const struct vring *vr, uint16_t at, unsigned n);
-	/* Writes the next used entry, still unseen by the guest. */
-	void (*put)(struct vring *vr, struct vring_buffer buffer, uint32_t len);
+	/* Writes the next n used entries, still unseen by the guest. */
+	void (*put)(struct vring *vr, const struct vring_buffer *buffers, unsigned n);
 };
 
 #endif

@@ -52,45 +52,45 @@ static inline void read_chain(const struct vring *vr, struct frame *frame, struc
 /* Refuses a buffer of a length that no frame has, and keeps what is known of it. */
 void vring_refuse_length(const struct vring *vr, struct burst *burst, struct chain *chain);
 
-/* Header and frame lie in one piece at addr: the common case. */
-static inline void frame_from_linear(const struct vring *vr, struct burst *burst, uint8_t *addr,
-				     uint32_t total)
+/* Makes frames of the first pieces, for as long as each is a good frame of FRAME_HEAD_LEN bytes or
+ * more behind a header of today's length: what nearly all are. Returns how many. Nothing of the
+ * next one is kept: frame_from_piece() reads it anew. */
+static inline unsigned frames_from_plain(const struct vring *vr, struct burst *burst,
+					 const struct segment *pieces, unsigned n)
 {
 	struct frame *frame = &burst->frames[burst->n];
-	uint32_t len = total - vr->hdr_len;
+	struct segment *rest = &burst->segments[burst->n_segments];
+	const uint8_t sends = vr->sends;
+	unsigned i;
 
-	if (!length_ok(vr, total)) {
-		struct chain chain = {
-			.segments = &burst->segments[burst->n_segments], .n = 1, .len = total};
+	if (vr->hdr_len != VIRTIO_NET_HDR_LEN)
+		return 0;
+	for (i = 0; i < n; i++) {
+		uint8_t *addr = pieces[i].addr;
+		uint32_t rest_len = pieces[i].len - VIRTIO_NET_HDR_LEN - FRAME_HEAD_LEN;
+		int needs;
 
-		chain.segments[0] = (struct segment){.addr = addr, .len = total};
-		vring_refuse_length(vr, burst, &chain);
-		return;
-	}
-	frame->len = len;
-	if (LIKELY(vr->hdr_len == VIRTIO_NET_HDR_LEN && len >= FRAME_HEAD_LEN)) {
+		if (UNLIKELY(rest_len > FRAME_LEN_MAX - FRAME_HEAD_LEN))
+			break;
 		/* vnet and head are neighbours here as there. */
-		memcpy(frame, addr, VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN);
-		frame->head_len = FRAME_HEAD_LEN;
-	} else {
-		frame->head_len = len < FRAME_HEAD_LEN ? (uint16_t)len : FRAME_HEAD_LEN;
-		memcpy(&frame->vnet, addr, vr->hdr_len);
-		memcpy(frame->head, addr + vr->hdr_len, frame->head_len);
+		memcpy(&frame[i], addr, VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN);
+		/* The checks that follow are of our copy: keep the compiler from looking at the
+		 * original again. */
+		atomic_signal_fence(memory_order_seq_cst);
+		needs = vnet_check(&frame[i].vnet, FRAME_HEAD_LEN + rest_len, sends);
+		if (UNLIKELY(needs < 0))
+			break;
+		rest[i] = (struct segment){.addr = addr + VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN,
+					   .len = rest_len};
+		frame[i].segments = &rest[i];
+		frame[i].len = FRAME_HEAD_LEN + rest_len;
+		frame[i].head_len = FRAME_HEAD_LEN;
+		frame[i].n_segments = rest_len > 0;
+		frame[i].needs = (uint8_t)needs;
 	}
-	frame->n_segments = 0;
-	if (len > FRAME_HEAD_LEN) {
-		struct segment *rest = &burst->segments[burst->n_segments];
-
-		*rest = (struct segment){.addr = addr + vr->hdr_len + FRAME_HEAD_LEN,
-					 .len = len - FRAME_HEAD_LEN};
-		frame->segments = rest;
-		frame->n_segments = 1;
-	}
-	/* The checks that follow are of our copy: keep the compiler from looking at the original
-	 * again. */
-	atomic_signal_fence(memory_order_seq_cst);
-	burst->n_segments += frame->n_segments;
-	accept_frame(vr, burst, frame);
+	burst->n += i;
+	burst->n_segments += i;
+	return i;
 }
 
 /* Header and frame lie scattered over a chain, whose segments are the next ones of the burst's
@@ -111,16 +111,27 @@ static inline void frame_from_chain(const struct vring *vr, struct burst *burst,
 	accept_frame(vr, burst, frame);
 }
 
-/* Writes the frame into one piece that is long enough. */
-static inline void frame_to_linear(const struct vring *vr, const struct frame *frame, uint8_t *addr)
+/* The same for one piece, whatever it holds. */
+static inline void frame_from_piece(const struct vring *vr, struct burst *burst,
+				    const struct segment *piece)
 {
-	if (LIKELY(vr->hdr_len == VIRTIO_NET_HDR_LEN && frame->head_len == FRAME_HEAD_LEN)) {
+	struct chain chain = {
+		.segments = &burst->segments[burst->n_segments], .n = 1, .len = piece->len};
+
+	chain.segments[0] = *piece;
+	frame_from_chain(vr, burst, &chain);
+}
+
+/* Writes the frame, behind a header of hdr_len bytes, into one piece that is long enough. */
+static inline void frame_to_linear(uint32_t hdr_len, const struct frame *frame, uint8_t *addr)
+{
+	if (LIKELY(hdr_len == VIRTIO_NET_HDR_LEN && frame->head_len == FRAME_HEAD_LEN)) {
 		memcpy(addr, frame, VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN);
 		addr += VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN;
 	} else {
-		memcpy(addr, &frame->vnet, vr->hdr_len);
-		memcpy(addr + vr->hdr_len, frame->head, frame->head_len);
-		addr += vr->hdr_len + frame->head_len;
+		memcpy(addr, &frame->vnet, hdr_len);
+		memcpy(addr + hdr_len, frame->head, frame->head_len);
+		addr += hdr_len + frame->head_len;
 	}
 	for (unsigned i = 0; i < frame->n_segments; i++) {
 		memcpy(addr, frame->segments[i].addr, frame->segments[i].len);

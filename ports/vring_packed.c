@@ -1,6 +1,9 @@
 #include "ports/vring_rx.h"
 #include "ports/vring_tx.h"
 
+/* The flags that change with each turn of the ring. */
+enum { TURN = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED };
+
 /* A place in the ring (VIRTQ_WRAP) moved on by n descriptors. n is more than the ring has only when
  * a guest writes into descriptors that it has given away; the place stays in the ring nevertheless.
  */
@@ -51,7 +54,7 @@ static inline uint16_t available_flags(uint16_t at)
 
 static inline bool is_available(uint64_t rest, uint16_t at)
 {
-	return (flags_in(rest) & (VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED)) == available_flags(at);
+	return (flags_in(rest) & TURN) == available_flags(at);
 }
 
 static enum vring_fault add(const struct vring *vr, uint64_t addr, uint64_t rest, bool write,
@@ -115,50 +118,74 @@ static enum vring_fault packed_walk(struct vring *vr, uint16_t *at, bool write, 
 	return VRING_BAD_CHAIN;
 }
 
-static inline unsigned packed_look(struct vring *vr, bool write, unsigned max, struct piece *pieces,
-				   struct vring_buffer *buffers, bool *more)
+static inline unsigned packed_look(struct vring *vr, bool write, unsigned max,
+				   struct segment *pieces, struct vring_buffer *buffers, bool *more)
 {
 	const uint16_t kinds = VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_INDIRECT | VIRTQ_DESC_F_WRITE;
-	uint16_t at = vr->last_avail;
+	struct guest_region region = vr->mem->regions[0];
+	const unsigned size = vr->size;
+	const uint64_t *ring = words_at(vr, 0);
+	unsigned at = vr->last_avail & (VIRTQ_WRAP - 1);
+	uint16_t wanted = available_flags(vr->last_avail) | (write ? VIRTQ_DESC_F_WRITE : 0);
+	unsigned i;
 
 	*more = true;
-	for (unsigned i = 0; i < max; i++) {
-		uint64_t rest = load_rest(vr, at);
-		uint8_t *addr;
+	for (i = 0; i < max; i++) {
+		/* Acquire: as load_rest(). */
+		uint64_t rest = __atomic_load_n(&ring[2 * at + 1], __ATOMIC_ACQUIRE);
+		uint64_t addr = __atomic_load_n(&ring[2 * at], __ATOMIC_RELAXED);
+		uint16_t unlike = flags_in(rest) ^ wanted;
 
-		if (!is_available(rest, at)) {
-			*more = false;
-			return i;
+		if (UNLIKELY(unlike & (kinds | TURN))) {
+			*more = !(unlike & TURN);
+			break;
 		}
-		addr = guest_memory_range(vr->mem, load_addr(vr, at), (uint32_t)rest);
-		if (UNLIKELY((flags_in(rest) & kinds) != (write ? VIRTQ_DESC_F_WRITE : 0) || !addr))
-			return i;
-		pieces[i] = (struct piece){.addr = addr, .len = (uint32_t)rest};
-		buffers[i] = (struct vring_buffer){.id = id_in(rest), .n_slots = 1};
-		prefetch_piece(addr, write);
-		at = packed_advance(vr, at, 1);
+		if (UNLIKELY(!guest_region_holds(&region, addr, (uint32_t)rest)) &&
+		    !guest_memory_find(vr->mem, addr, (uint32_t)rest, &region))
+			break;
+		pieces[i] = (struct segment){.addr = region.hva + (addr - region.gpa),
+					     .len = (uint32_t)rest};
+		prefetch_piece(pieces[i].addr, write);
+		buffers[i] = (struct vring_buffer){.n_slots = 1};
+		buffers[i].id = id_in(rest);
+		if (UNLIKELY(++at == size)) {
+			at = 0;
+			wanted ^= TURN;
+		}
 	}
-	return max;
+	return i;
 }
 
 /* The first entry since the last publication waits in vr: the guest reads entries in order, so it
  * sees none of them before that one. */
-static inline void packed_put(struct vring *vr, struct vring_buffer buffer, uint32_t len)
+static inline void packed_put(struct vring *vr, const struct vring_buffer *buffers, unsigned n)
 {
-	uint64_t flags = vr->last_used & VIRTQ_WRAP ? VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED : 0;
-	uint64_t entry = len | (uint64_t)buffer.id << 32;
+	const unsigned size = vr->size;
+	uint64_t *ring = words_at(vr, 0);
+	unsigned at = vr->last_used & (VIRTQ_WRAP - 1);
+	uint16_t turn = vr->last_used & VIRTQ_WRAP ? TURN : 0;
+	unsigned n_slots = 0;
 
-	if (len > 0)
-		flags |= VIRTQ_DESC_F_WRITE;
-	entry |= flags << 48;
-	if (vr->n_unpublished == 0) {
-		vr->first_used = entry;
-		vr->first_used_at = vr->last_used;
-	} else {
-		__atomic_store_n(&words_at(vr, vr->last_used)[1], entry, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t flags = turn | (buffers[i].n_written > 0 ? VIRTQ_DESC_F_WRITE : 0);
+		uint64_t entry = buffers[i].n_written | (uint64_t)buffers[i].id << 32 |
+				 (uint64_t)flags << 48;
+
+		if (vr->n_unpublished + n_slots > 0) {
+			__atomic_store_n(&ring[2 * at + 1], entry, __ATOMIC_RELAXED);
+		} else {
+			vr->first_used = entry;
+			vr->first_used_at = vr->last_used;
+		}
+		n_slots += buffers[i].n_slots;
+		at += buffers[i].n_slots;
+		while (UNLIKELY(at >= size)) {
+			at -= size;
+			turn ^= TURN;
+		}
 	}
-	vr->last_used = packed_advance(vr, vr->last_used, buffer.n_slots);
-	vr->n_unpublished += buffer.n_slots;
+	vr->last_used = packed_advance(vr, vr->last_used, n_slots);
+	vr->n_unpublished += n_slots;
 }
 
 static const struct layout packed = {

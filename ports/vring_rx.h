@@ -8,8 +8,8 @@
 #include "ports/vring_burst.h"
 
 /* False: no room for it in the arena now, none is available, or the ring is broken. */
-ALWAYS_INLINE bool rx_scattered(const struct layout *layout, struct vring *vr, struct burst *burst,
-				struct vring_buffer *buffer)
+NOINLINE bool rx_scattered(const struct layout *layout, struct vring *vr, struct burst *burst,
+			   struct vring_buffer *buffer)
 {
 	struct chain chain = {.segments = burst->segments + burst->n_segments,
 			      .max = BURST_SEGMENTS - burst->n_segments};
@@ -35,7 +35,7 @@ ALWAYS_INLINE bool rx_scattered(const struct layout *layout, struct vring *vr, s
 
 ALWAYS_INLINE unsigned burst_rx(const struct layout *layout, struct vring *vr, struct burst *burst)
 {
-	struct piece pieces[BURST_MAX];
+	struct segment pieces[BURST_MAX];
 	unsigned n = 0;
 	bool more = true;
 
@@ -44,8 +44,11 @@ ALWAYS_INLINE unsigned burst_rx(const struct layout *layout, struct vring *vr, s
 		unsigned max = BURST_MAX - n < room ? BURST_MAX - n : room;
 		unsigned n_looked = layout->look(vr, false, max, pieces, vr->held + n, &more);
 
-		for (unsigned i = 0; i < n_looked; i++)
-			frame_from_linear(vr, burst, pieces[i].addr, pieces[i].len);
+		for (unsigned i = 0; i < n_looked; i++) {
+			i += frames_from_plain(vr, burst, pieces + i, n_looked - i);
+			if (i < n_looked)
+				frame_from_piece(vr, burst, &pieces[i]);
+		}
 		vr->last_avail = layout->advance(vr, vr->last_avail, n_looked);
 		n += n_looked;
 		if (!more || n == BURST_MAX)
@@ -66,10 +69,9 @@ ALWAYS_INLINE void burst_release(const struct layout *layout, struct vring *vr)
 
 		for (unsigned i = 0; i + 1 < vr->n_held; i++)
 			batch.n_slots += vr->held[i].n_slots;
-		layout->put(vr, batch, 0);
+		layout->put(vr, &batch, 1);
 	} else {
-		for (unsigned i = 0; i < vr->n_held; i++)
-			layout->put(vr, vr->held[i], 0);
+		layout->put(vr, vr->held, vr->n_held);
 	}
 	vr->n_held = 0;
 }

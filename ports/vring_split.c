@@ -91,37 +91,49 @@ static enum vring_fault split_walk(struct vring *vr, uint16_t *at, bool write, s
 /* Reads up to n heads and asks for their descriptors; returns how many were good. */
 static inline unsigned load_heads(const struct vring *vr, unsigned n, struct vring_buffer *buffers)
 {
-	for (unsigned i = 0; i < n; i++) {
-		uint16_t head = available_head(vr, (uint16_t)(vr->last_avail + i));
+	const uint16_t *ring = vr->avail->ring;
+	const struct virtq_desc *table = vr->desc;
+	const unsigned mask = vr->mask;
+	const unsigned at = vr->last_avail;
+	unsigned i;
 
-		if (UNLIKELY(head >= vr->size))
-			return i;
-		buffers[i] = (struct vring_buffer){.id = head, .n_slots = 1};
-		__builtin_prefetch(&vr->desc[head]);
+	for (i = 0; i < n; i++) {
+		unsigned head = READ_ONCE_U16(&ring[(at + i) & mask]);
+
+		/* The size is a power of two: no bit above the mask. */
+		if (UNLIKELY(head & ~mask))
+			break;
+		__builtin_prefetch(&table[head]);
+		buffers[i] = (struct vring_buffer){.n_slots = 1};
+		buffers[i].id = (uint16_t)head;
 	}
-	return n;
+	return i;
 }
 
-static inline unsigned split_look(struct vring *vr, bool write, unsigned max, struct piece *pieces,
-				  struct vring_buffer *buffers, bool *more)
+static inline unsigned split_look(struct vring *vr, bool write, unsigned max,
+				  struct segment *pieces, struct vring_buffer *buffers, bool *more)
 {
 	const uint16_t kinds = VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_INDIRECT | VIRTQ_DESC_F_WRITE;
 	unsigned n = available(vr, vr->last_avail);
 	unsigned n_heads = load_heads(vr, n < max ? n : max, buffers);
+	struct guest_region region = vr->mem->regions[0];
+	const struct virtq_desc *table = vr->desc;
+	unsigned i;
 
-	*more = n > n_heads;
-	for (unsigned i = 0; i < n_heads; i++) {
-		struct virtq_desc desc = load_desc(&vr->desc[buffers[i].id]);
-		uint8_t *addr = guest_memory_range(vr->mem, desc.addr, desc.len);
+	for (i = 0; i < n_heads; i++) {
+		struct virtq_desc desc = load_desc(&table[buffers[i].id]);
 
-		if (UNLIKELY((desc.flags & kinds) != (write ? VIRTQ_DESC_F_WRITE : 0) || !addr)) {
-			*more = true;
-			return i;
-		}
-		pieces[i] = (struct piece){.addr = addr, .len = desc.len};
-		prefetch_piece(addr, write);
+		if (UNLIKELY((desc.flags & kinds) != (write ? VIRTQ_DESC_F_WRITE : 0)))
+			break;
+		if (UNLIKELY(!guest_region_holds(&region, desc.addr, desc.len)) &&
+		    !guest_memory_find(vr->mem, desc.addr, desc.len, &region))
+			break;
+		pieces[i] = (struct segment){.addr = region.hva + (desc.addr - region.gpa),
+					     .len = desc.len};
+		prefetch_piece(pieces[i].addr, write);
 	}
-	return n_heads;
+	*more = i < n;
+	return i;
 }
 
 static inline uint16_t split_advance(const struct vring *vr, uint16_t at, unsigned n)
@@ -130,13 +142,20 @@ static inline uint16_t split_advance(const struct vring *vr, uint16_t at, unsign
 	return (uint16_t)(at + n);
 }
 
-static inline void split_put(struct vring *vr, struct vring_buffer buffer, uint32_t len)
+static inline void split_put(struct vring *vr, const struct vring_buffer *buffers, unsigned n)
 {
-	uint64_t elem = buffer.id | (uint64_t)len << 32;
+	struct virtq_used_elem *ring = vr->used->ring;
+	const uint16_t mask = vr->mask;
+	unsigned at = vr->last_used;
 
-	memcpy(&vr->used->ring[vr->last_used & vr->mask], &elem, sizeof(elem));
-	vr->last_used += buffer.n_slots;
-	vr->n_unpublished += buffer.n_slots;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t elem = buffers[i].id | (uint64_t)buffers[i].n_written << 32;
+
+		memcpy(&ring[at & mask], &elem, sizeof(elem));
+		at += buffers[i].n_slots;
+	}
+	vr->n_unpublished += at - vr->last_used;
+	vr->last_used = (uint16_t)at;
 }
 
 static const struct layout split = {

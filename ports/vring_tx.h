@@ -12,28 +12,29 @@
 ALWAYS_INLINE unsigned tx_linear(const struct layout *layout, struct vring *vr,
 				 const struct frame *const *frames, unsigned n, bool *more)
 {
-	struct piece pieces[BURST_MAX];
+	struct segment pieces[BURST_MAX];
 	struct vring_buffer buffers[BURST_MAX];
-	unsigned n_fit;
+	const uint32_t hdr_len = vr->hdr_len;
+	unsigned n_done;
 
 	n = layout->look(vr, true, n < BURST_MAX ? n : BURST_MAX, pieces, buffers, more);
-	for (n_fit = 0; n_fit < n; n_fit++)
-		if (UNLIKELY(pieces[n_fit].len < vr->hdr_len + frames[n_fit]->len)) {
+	for (n_done = 0; n_done < n; n_done++) {
+		buffers[n_done].n_written = hdr_len + frames[n_done]->len;
+		if (UNLIKELY(pieces[n_done].len < buffers[n_done].n_written)) {
 			*more = true;
 			break;
 		}
-	for (unsigned i = 0; i < n_fit; i++) {
-		frame_to_linear(vr, frames[i], pieces[i].addr);
-		layout->put(vr, buffers[i], vr->hdr_len + frames[i]->len);
+		frame_to_linear(hdr_len, frames[n_done], pieces[n_done].addr);
 	}
-	vr->last_avail = layout->advance(vr, vr->last_avail, n_fit);
-	return n_fit;
+	layout->put(vr, buffers, n_done);
+	vr->last_avail = layout->advance(vr, vr->last_avail, n_done);
+	return n_done;
 }
 
 /* Delivers one frame into as many pieces and, when mergeable, buffers as it takes: all of it or
  * nothing. */
-ALWAYS_INLINE bool tx_scattered(const struct layout *layout, struct vring *vr,
-				const struct frame *frame, enum drop_reason *why)
+NOINLINE bool tx_scattered(const struct layout *layout, struct vring *vr, const struct frame *frame,
+			   enum drop_reason *why)
 {
 	struct chain chain = {.segments = vr->scratch, .max = vr->n_scratch};
 	uint64_t total = (uint64_t)vr->hdr_len + frame->len;
@@ -60,7 +61,7 @@ ALWAYS_INLINE bool tx_scattered(const struct layout *layout, struct vring *vr,
 			*why = DROP_TX_FULL;
 			return false;
 		}
-		vr->scratch_lens[n++] =
+		vr->scratch_buffers[n++].n_written =
 			(uint32_t)(chain.len < total ? chain.len - before : total - before);
 	} while (chain.len < total && vr->mergeable);
 	if (chain.len < total) {
@@ -68,8 +69,7 @@ ALWAYS_INLINE bool tx_scattered(const struct layout *layout, struct vring *vr,
 		return false;
 	}
 	frame_to_chain(vr, frame, (uint16_t)n, &chain);
-	for (unsigned i = 0; i < n; i++)
-		layout->put(vr, vr->scratch_buffers[i], vr->scratch_lens[i]);
+	layout->put(vr, vr->scratch_buffers, n);
 	vr->last_avail = at;
 	return true;
 }
