@@ -11,7 +11,7 @@ enum {
 	ETHERTYPE_OFFSET = 12,
 	ETHERTYPE_VLAN_LE = 0x0081, /* 0x8100 as a little-endian load sees it */
 	VLAN_ID_MASK = 0x0fff,
-	KEYS_LEN = 16, /* of a frame's first bytes: what its two keys are made of */
+	ALIKE_LEN = 16, /* of a frame's first bytes: what decisions look at, and no more */
 };
 
 struct bridge *bridge_new(const struct bridge_conf *conf, uint16_t n_ports, uint64_t seed)
@@ -98,69 +98,93 @@ static inline uint64_t vlan_of(const struct frame *frame)
 	       VLAN_ID_MASK;
 }
 
-/* What was found for the last pair of addresses: the frames of a burst mostly belong to one
- * conversation. */
-struct memo {
-	fdb_key src;
-	fdb_key dst;
-	uint16_t port;
+/* Frames of a burst in a row that begin with the same bytes, as far as decisions look at them, and
+ * so all go where the first one goes: mostly a burst is one conversation. */
+struct run {
+	const struct frame *first;
+	unsigned n;
 };
 
-static void forward_learning(const struct bridge_view *view, uint16_t src,
-			     const struct frame *frame, uint32_t now_s, struct memo *memo,
-			     struct outbox *out)
+static inline bool is_alike(const struct frame *frame, const struct frame *first)
+{
+	return !memcmp(frame->head, first->head, ALIKE_LEN) && frame->head_len >= ALIKE_LEN &&
+	       first->head_len >= ALIKE_LEN;
+}
+
+static inline unsigned find_runs(const struct burst *burst, struct run *runs)
+{
+	const struct frame *end = &burst->frames[burst->n];
+	const struct frame *next = burst->frames;
+	unsigned n_runs = 0;
+
+	while (next < end) {
+		const struct frame *first = next++;
+
+		while (next < end && is_alike(next, first))
+			next++;
+		runs[n_runs++] = (struct run){.first = first, .n = (unsigned)(next - first)};
+	}
+	return n_runs;
+}
+
+/* Where a frame goes: to a port; or, when that is FDB_NO_PORT, to all; or nowhere, unless why is
+ * DROP_N. */
+struct way {
+	uint16_t port;
+	enum drop_reason why;
+};
+
+static struct way decide(const struct bridge_view *view, uint16_t src, const struct frame *frame,
+			 uint32_t now_s)
 {
 	struct fdb *fdb = view->bridge->fdb;
 	uint64_t vlan = vlan_of(frame) << 48;
 	uint64_t dst_mac = mac_load(frame->head);
 	uint64_t src_mac = mac_load(frame->head + 6);
+	struct way way = {.port = FDB_NO_PORT, .why = DROP_N};
 
-	if (mac_is_group(src_mac) || src_mac == 0) {
-		outbox_drop(out, frame, DROP_BAD_SOURCE);
-		return;
-	}
-	if (memo->src != (src_mac | vlan)) {
-		memo->src = src_mac | vlan;
-		memo->dst = UINT64_MAX; /* what is learned now may be what was looked up before */
-		fdb_learn(fdb, memo->src, src, now_s);
-	}
-	if (mac_is_group(dst_mac)) {
-		if (mac_is_l2cp(dst_mac) && view->bridge->conf->l2cp == L2CP_DROP)
-			outbox_drop(out, frame, DROP_L2CP);
-		else
-			flood(view, src, frame, out);
-		return;
-	}
-	if (memo->dst != (dst_mac | vlan)) {
-		memo->dst = dst_mac | vlan;
-		memo->port = fdb_lookup(fdb, memo->dst, now_s);
-	}
-	if (memo->port == FDB_NO_PORT)
-		flood(view, src, frame, out);
-	else if (memo->port == src)
-		outbox_drop(out, frame, DROP_SAME_PORT);
-	else
-		outbox_add(out, memo->port, frame);
+	if (mac_is_group(src_mac) || src_mac == 0)
+		return (struct way){.why = DROP_BAD_SOURCE};
+	fdb_learn(fdb, src_mac | vlan, src, now_s);
+	if (!mac_is_group(dst_mac))
+		way.port = fdb_lookup(fdb, dst_mac | vlan, now_s);
+	else if (mac_is_l2cp(dst_mac) && view->bridge->conf->l2cp == L2CP_DROP)
+		way.why = DROP_L2CP;
+	if (way.port == src)
+		way.why = DROP_SAME_PORT;
+	return way;
 }
 
 /* Asks for the entries of a burst whose frames belong to many conversations. */
-static void prefetch_entries(const struct fdb *fdb, const struct burst *burst)
+static void prefetch_entries(const struct fdb *fdb, const struct run *runs, unsigned n_runs)
 {
-	for (unsigned i = 1; i < burst->n; i++) {
-		const struct frame *frame = &burst->frames[i];
+	for (unsigned i = 1; i < n_runs; i++) {
+		const struct frame *frame = runs[i].first;
 
-		if (!memcmp(frame->head, burst->frames[i - 1].head, KEYS_LEN))
-			continue;
 		fdb_prefetch(fdb, mac_load(frame->head + 6) | vlan_of(frame) << 48);
 		fdb_prefetch(fdb, mac_load(frame->head) | vlan_of(frame) << 48);
 	}
 }
 
+static void forward_run(const struct bridge_view *view, uint16_t src, const struct run *run,
+			struct way way, struct outbox *out)
+{
+	if (way.why == DROP_N && way.port != FDB_NO_PORT) {
+		outbox_add_row(out, way.port, run->first, run->n);
+		return;
+	}
+	for (unsigned i = 0; i < run->n; i++)
+		if (way.why != DROP_N)
+			outbox_drop(out, run->first + i, way.why);
+		else
+			flood(view, src, run->first + i, out);
+}
+
 void bridge_forward(const struct bridge_view *view, uint16_t src, const struct burst *burst,
 		    uint32_t now_s, struct outbox *out)
 {
-	/* No frame's keys equal these: a valid key has its top four bits clear. */
-	struct memo memo = {.src = UINT64_MAX, .dst = UINT64_MAX};
+	struct run runs[BURST_MAX];
+	unsigned n_runs;
 
 	if (view->bridge->rules) {
 		bridge_rules_forward(view, src, burst, now_s, out);
@@ -171,7 +195,8 @@ void bridge_forward(const struct bridge_view *view, uint16_t src, const struct b
 			flood(view, src, &burst->frames[i], out);
 		return;
 	}
-	prefetch_entries(view->bridge->fdb, burst);
-	for (unsigned i = 0; i < burst->n; i++)
-		forward_learning(view, src, &burst->frames[i], now_s, &memo, out);
+	n_runs = find_runs(burst, runs);
+	prefetch_entries(view->bridge->fdb, runs, n_runs);
+	for (unsigned i = 0; i < n_runs; i++)
+		forward_run(view, src, &runs[i], decide(view, src, runs[i].first, now_s), out);
 }

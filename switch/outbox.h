@@ -38,14 +38,24 @@ struct outbox {
 struct outbox *outbox_new(unsigned n_ports);
 void outbox_free(struct outbox *out);
 
-static inline void outbox_add(struct outbox *out, uint16_t port, const struct frame *frame)
+/* n frames that lie in a row. */
+static inline void outbox_add_row(struct outbox *out, uint16_t port, const struct frame *first,
+				  unsigned n)
 {
 	struct outbox_list *list = &out->to[port];
+	const struct frame **to = &list->frames[list->n];
 
 	if (list->n == 0)
 		out->touched[out->n_touched++] = port;
-	list->frames[list->n++] = frame;
-	out->n_copies++;
+	for (unsigned i = 0; i < n; i++)
+		to[i] = first + i;
+	list->n += n;
+	out->n_copies += n;
+}
+
+static inline void outbox_add(struct outbox *out, uint16_t port, const struct frame *frame)
+{
+	outbox_add_row(out, port, frame, 1);
 }
 
 static inline void outbox_drop(struct outbox *out, const struct frame *frame, enum drop_reason why)

@@ -128,6 +128,15 @@ static void a_frame_too_short_for_its_tag_is_untagged(void) /* VLN-12 */
 	add(rig, A B "8100 000a", 15);
 	forward(rig, 0, 0);
 	CU_ASSERT_EQUAL(ports_of(rig, 0), 1 << 1);
+	/* Nor do they make it one with its neighbours, which have that tag. */
+	next_burst(rig);
+	add(rig, A B "8100 000a", 16);
+	add(rig, A B "8100 000a", 15);
+	add(rig, A B "8100 000a", 16);
+	forward(rig, 0, 0);
+	CU_ASSERT_EQUAL(ports_of(rig, 0), 0xe);
+	CU_ASSERT_EQUAL(ports_of(rig, 1), 1 << 1);
+	CU_ASSERT_EQUAL(ports_of(rig, 2), 0xe);
 	rig_free(rig);
 }
 
