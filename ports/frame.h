@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 enum {
-	BURST_MAX = 32,
+	BURST_MAX = 64,
 	FRAME_HEAD_LEN = 64, /* bytes copied out of a source's memory before anything is decided */
 	FRAME_HEAD_ROOM = 4, /* for one VLAN tag pushed on the way */
 	FRAME_LEN_MIN = 14,  /* an Ethernet header */

@@ -16,18 +16,20 @@ enum {
 	/* Room for what follows the head of the largest frame. An odd number of cache lines, so
 	   that the slots of a burst do not compete for the same few sets of the cache. */
 	SLOT_LEN = 64 * 1033,
+	N_SLOTS = 32,	   /* frames of a burst: more, if long, leave the L2 cache */
 	MAX_PIECES = 1024, /* of one writev: UIO_MAXIOV */
 	/* Polls that do without a system call after one has found nothing; doubles up to this. */
 	MAX_PATIENCE = 16,
 	ALL_NEEDS = FRAME_NEEDS_CSUM | FRAME_NEEDS_TSO4 | FRAME_NEEDS_TSO6,
 };
+static_assert((int)N_SLOTS <= (int)BURST_MAX, "a burst holds them");
 static_assert(SLOT_LEN >= FRAME_LEN_MAX - FRAME_HEAD_LEN, "any frame fits");
 static_assert(offsetof(struct frame, head) == offsetof(struct frame, vnet) + VIRTIO_NET_HDR_LEN,
 	      "header and head are read and written as one piece");
 
 struct tap_queue {
 	_Alignas(64) int fd;
-	uint8_t *slots; /* BURST_MAX of SLOT_LEN bytes */
+	uint8_t *slots; /* N_SLOTS of SLOT_LEN bytes */
 	/* the worker's */
 	unsigned patience;
 	unsigned n_to_skip;
@@ -93,7 +95,7 @@ static unsigned tap_rx(struct port *port, unsigned queue, struct burst *burst)
 		q->n_to_skip--;
 		return 0;
 	}
-	for (n = 0; n < BURST_MAX; n++) {
+	for (n = 0; n < N_SLOTS; n++) {
 		uint8_t *slot = q->slots + (size_t)n * SLOT_LEN;
 		const struct iovec pieces[] = {
 			{&burst->frames[burst->n].vnet, VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN},
@@ -343,11 +345,11 @@ static struct tap_port *tap_new(const struct port_conf *conf, uint16_t id,
 		.whole_lock = ATOMIC_FLAG_INIT,
 	};
 	tp->whole = malloc(VIRTIO_NET_HDR_LEN + FRAME_LEN_MAX + FRAME_HEAD_ROOM);
-	tp->slots = aligned_alloc(64, (size_t)conf->n_queues * BURST_MAX * SLOT_LEN);
+	tp->slots = aligned_alloc(64, (size_t)conf->n_queues * N_SLOTS * SLOT_LEN);
 	for (unsigned i = 0; i < TOPOLOGY_MAX_QUEUES; i++) {
 		tp->queues[i].fd = -1;
 		if (tp->slots && i < conf->n_queues)
-			tp->queues[i].slots = tp->slots + (size_t)i * BURST_MAX * SLOT_LEN;
+			tp->queues[i].slots = tp->slots + (size_t)i * N_SLOTS * SLOT_LEN;
 	}
 	if (tp->whole && tp->slots)
 		return tp;

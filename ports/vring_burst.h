@@ -9,7 +9,6 @@
 #ifndef PORTS_VRING_BURST_H
 #define PORTS_VRING_BURST_H
 
-#include "ports/vring_copy.h"
 #include "ports/vring_layout.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))

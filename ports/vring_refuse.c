@@ -1,4 +1,4 @@
-#include "ports/vring_copy.h"
+#include "ports/vring_frame.h"
 
 void vring_refuse_length(const struct vring *vr, struct burst *burst, struct chain *chain)
 {

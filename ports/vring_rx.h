@@ -6,6 +6,7 @@
 #define PORTS_VRING_RX_H
 
 #include "ports/vring_burst.h"
+#include "ports/vring_frame.h"
 
 /* False: no room for it in the arena now, none is available, or the ring is broken. */
 NOINLINE bool rx_scattered(const struct layout *layout, struct vring *vr, struct burst *burst,

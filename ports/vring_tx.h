@@ -7,6 +7,38 @@
 
 #include "ports/vring_burst.h"
 
+/* Writes the frame, behind a header of hdr_len bytes, into one piece that is long enough. */
+static inline void frame_to_linear(uint32_t hdr_len, const struct frame *frame, uint8_t *addr)
+{
+	if (LIKELY(hdr_len == VIRTIO_NET_HDR_LEN && frame->head_len == FRAME_HEAD_LEN)) {
+		memcpy(addr, frame, VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN);
+		addr += VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN;
+	} else {
+		memcpy(addr, &frame->vnet, hdr_len);
+		memcpy(addr + hdr_len, frame->head, frame->head_len);
+		addr += hdr_len + frame->head_len;
+	}
+	for (unsigned i = 0; i < frame->n_segments; i++) {
+		memcpy(addr, frame->segments[i].addr, frame->segments[i].len);
+		addr += frame->segments[i].len;
+	}
+}
+
+/* The same into pieces that are long enough together, num_buffers being how many buffers they make
+ * up. */
+static inline void frame_to_chain(const struct vring *vr, const struct frame *frame,
+				  uint16_t num_buffers, const struct chain *chain)
+{
+	struct chain_cursor at = {.segment = chain->segments};
+	struct virtio_net_hdr hdr = frame->vnet;
+
+	hdr.num_buffers = num_buffers;
+	chain_write(&at, (const uint8_t *)&hdr, vr->hdr_len);
+	chain_write(&at, frame->head, frame->head_len);
+	for (unsigned i = 0; i < frame->n_segments; i++)
+		chain_write(&at, frame->segments[i].addr, frame->segments[i].len);
+}
+
 /* Delivers frames for as long as each fits into one buffer of one piece; returns how many. *more:
  * the next frame's buffer is there, but it is another. */
 ALWAYS_INLINE unsigned tx_linear(const struct layout *layout, struct vring *vr,

@@ -45,7 +45,7 @@ static void vring_notifies_unless_the_guest_says_not_to(void)
 	struct burst *burst = burst_new();
 	struct guest guest;
 
-	guest_open(&guest, &(struct guest_conf){.features = MODERN, .size = 32});
+	guest_open(&guest, &(struct guest_conf){.features = MODERN, .size = BURST_MAX});
 	for (unsigned n = 1; n <= BURST_MAX; n++) {
 		guest_avail(&guest)->flags = 0;
 		CU_ASSERT_EQUAL(complete(&guest, burst, n), 1);

@@ -212,11 +212,11 @@ static void frames_to_a_broken_or_vanished_port_are_counted_there(void)
 		rig->fakes[1].room = rig->fakes[1].n_got;
 		rig->fakes[1].full_reason = reasons[r];
 		rig->fakes[1].n_tx_calls = 0;
-		for (unsigned i = 0; i < 40; i++)
+		for (unsigned i = 0; i < BURST_MAX + 8; i++)
 			fake_port_send(&rig->fakes[0], 1, 0, 64, 0);
 		while (worker_rig_sweep(rig))
 			;
-		CU_ASSERT_EQUAL(worker_rig_drops(rig, 1, reasons[r]), 40);
+		CU_ASSERT_EQUAL(worker_rig_drops(rig, 1, reasons[r]), BURST_MAX + 8);
 		/* Once a burst, not once a frame. */
 		CU_ASSERT_EQUAL(rig->fakes[1].n_tx_calls, 2);
 		worker_rig_check_and_free(rig);

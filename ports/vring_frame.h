@@ -1,10 +1,10 @@
-/* vring_copy.h - between a frame and the guest's buffers, once descriptors are translated: the same
- * for every ring layout.
+/* vring_frame.h - frames out of a guest's buffers, once descriptors are translated: the same for
+ * every ring layout.
  *
  * Threads:   the worker of the vring.
  * Failure:   a frame that must not pass is counted in the burst and leaves no trace in frames[]. */
-#ifndef PORTS_VRING_COPY_H
-#define PORTS_VRING_COPY_H
+#ifndef PORTS_VRING_FRAME_H
+#define PORTS_VRING_FRAME_H
 
 #include "ports/chain.h"
 #include "ports/vnet.h"
@@ -120,38 +120,6 @@ static inline void frame_from_piece(const struct vring *vr, struct burst *burst,
 
 	chain.segments[0] = *piece;
 	frame_from_chain(vr, burst, &chain);
-}
-
-/* Writes the frame, behind a header of hdr_len bytes, into one piece that is long enough. */
-static inline void frame_to_linear(uint32_t hdr_len, const struct frame *frame, uint8_t *addr)
-{
-	if (LIKELY(hdr_len == VIRTIO_NET_HDR_LEN && frame->head_len == FRAME_HEAD_LEN)) {
-		memcpy(addr, frame, VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN);
-		addr += VIRTIO_NET_HDR_LEN + FRAME_HEAD_LEN;
-	} else {
-		memcpy(addr, &frame->vnet, hdr_len);
-		memcpy(addr + hdr_len, frame->head, frame->head_len);
-		addr += hdr_len + frame->head_len;
-	}
-	for (unsigned i = 0; i < frame->n_segments; i++) {
-		memcpy(addr, frame->segments[i].addr, frame->segments[i].len);
-		addr += frame->segments[i].len;
-	}
-}
-
-/* The same into pieces that are long enough together, num_buffers being how many buffers they make
- * up. */
-static inline void frame_to_chain(const struct vring *vr, const struct frame *frame,
-				  uint16_t num_buffers, const struct chain *chain)
-{
-	struct chain_cursor at = {.segment = chain->segments};
-	struct virtio_net_hdr hdr = frame->vnet;
-
-	hdr.num_buffers = num_buffers;
-	chain_write(&at, (const uint8_t *)&hdr, vr->hdr_len);
-	chain_write(&at, frame->head, frame->head_len);
-	for (unsigned i = 0; i < frame->n_segments; i++)
-		chain_write(&at, frame->segments[i].addr, frame->segments[i].len);
 }
 
 #endif
