@@ -19,12 +19,13 @@ enum { MAX_VRINGS = 2 * TOPOLOGY_MAX_QUEUES };
 static_assert(TOPOLOGY_MAX_QUEUES <= 8, "vhost_port.receivers has room for eight");
 
 struct vhost_queue {
+	/* NULL while a worker may not touch vring. Release pairs with the worker's acquire. In one
+	 * cache line with what a poll needs of vring. */
+	_Alignas(64) _Atomic(struct vring *) active;
 	struct vring vring;
-	_Atomic(struct vring *) active; /* NULL while a worker may not touch vring. Release pairs
-					   with the worker's acquire. */
-	rte_spinlock_t lock;		/* among workers that send to it */
-	bool enabled;			/* as the front-end says */
-	int kick_fd; /* watched while active; -1: the guest expects to be polled */
+	rte_spinlock_t lock; /* among workers that send to it */
+	bool enabled;	     /* as the front-end says */
+	int kick_fd;	     /* watched while active; -1: the guest expects to be polled */
 };
 
 struct vhost_port {

@@ -77,23 +77,23 @@ struct vring {
 	bool in_order;
 	bool indirect;
 	bool mergeable;
+
+	/* the worker's; up to here lies what a poll that finds nothing looks at */
+	uint16_t last_avail;	/* next available entry to read; packed: as in vring_conf */
+	uint16_t last_used;	/* next used entry to write */
+	uint16_t n_held;	/* buffers taken by rx and not yet released */
+	uint16_t first_used_at; /* packed: the first of n_unpublished, */
+	uint32_t n_unpublished; /* used entries that the guest does not see yet */
+	uint64_t first_used;	/* and what publishes them all when it is written there */
+	_Atomic uint8_t
+		fault; /* enum vring_fault; read by the control thread, relaxed: it is only shown */
+	struct vring_buffer held[BURST_MAX];
+
 	int call_fd;
 	struct segment *scratch; /* n_scratch of them: the pieces that one frame is written to */
 	struct vring_buffer *scratch_buffers; /* size of them: the buffers that one frame is written
 						 to */
 	unsigned n_scratch;
-
-	/* the worker's */
-	uint16_t last_avail;	/* next available entry to read; packed: as in vring_conf */
-	uint16_t last_used;	/* next used entry to write */
-	uint16_t n_held;	/* buffers taken by rx and not yet released */
-	uint32_t n_unpublished; /* used entries that the guest does not see yet */
-	uint64_t first_used; /* packed: what publishes them all when it is written to first_used_at
-			      */
-	uint16_t first_used_at;
-	struct vring_buffer held[BURST_MAX];
-	_Atomic uint8_t
-		fault; /* enum vring_fault; read by the control thread, relaxed: it is only shown */
 };
 
 /* -EINVAL when the layout has no rings of that size, or a place is not in the ring; -ENOMEM. Tells
