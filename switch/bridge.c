@@ -127,76 +127,74 @@ static inline unsigned find_runs(const struct burst *burst, struct run *runs)
 	return n_runs;
 }
 
-/* Where a frame goes: to a port; or, when that is FDB_NO_PORT, to all; or nowhere, unless why is
- * DROP_N. */
-struct way {
-	uint16_t port;
-	enum drop_reason why;
-};
-
-static struct way decide(const struct bridge_view *view, uint16_t src, const struct frame *frame,
-			 uint32_t now_s)
+/* A query without src: the frame's source is none that a station can have. */
+static inline struct fdb_query query_of(const struct frame *frame)
 {
-	struct fdb *fdb = view->bridge->fdb;
 	uint64_t vlan = vlan_of(frame) << 48;
 	uint64_t dst_mac = mac_load(frame->head);
 	uint64_t src_mac = mac_load(frame->head + 6);
-	struct way way = {.port = FDB_NO_PORT, .why = DROP_N};
 
 	if (mac_is_group(src_mac) || src_mac == 0)
-		return (struct way){.why = DROP_BAD_SOURCE};
-	fdb_learn(fdb, src_mac | vlan, src, now_s);
-	if (!mac_is_group(dst_mac))
-		way.port = fdb_lookup(fdb, dst_mac | vlan, now_s);
-	else if (mac_is_l2cp(dst_mac) && view->bridge->conf->l2cp == L2CP_DROP)
-		way.why = DROP_L2CP;
-	if (way.port == src)
-		way.why = DROP_SAME_PORT;
-	return way;
+		return (struct fdb_query){.src = 0};
+	return (struct fdb_query){.src = src_mac | vlan,
+				  .dst = mac_is_group(dst_mac) ? 0 : dst_mac | vlan};
 }
 
-/* Asks for the entries of a burst whose frames belong to many conversations. */
-static void prefetch_entries(const struct fdb *fdb, const struct run *runs, unsigned n_runs)
+/* Why the frames of a run go nowhere, or DROP_N. */
+static inline enum drop_reason refusal_of(const struct bridge *bridge, uint16_t src,
+					  const struct run *run, const struct fdb_query *query)
 {
-	for (unsigned i = 1; i < n_runs; i++) {
-		const struct frame *frame = runs[i].first;
-
-		fdb_prefetch(fdb, mac_load(frame->head + 6) | vlan_of(frame) << 48);
-		fdb_prefetch(fdb, mac_load(frame->head) | vlan_of(frame) << 48);
-	}
+	if (!query->src)
+		return DROP_BAD_SOURCE;
+	if (query->port == src)
+		return DROP_SAME_PORT;
+	if (!query->dst && bridge->conf->l2cp == L2CP_DROP &&
+	    mac_is_l2cp(mac_load(run->first->head)))
+		return DROP_L2CP;
+	return DROP_N;
 }
 
 static void forward_run(const struct bridge_view *view, uint16_t src, const struct run *run,
-			struct way way, struct outbox *out)
+			const struct fdb_query *query, struct outbox *out)
 {
-	if (way.why == DROP_N && way.port != FDB_NO_PORT) {
-		outbox_add_row(out, way.port, run->first, run->n);
+	enum drop_reason why = refusal_of(view->bridge, src, run, query);
+
+	if (why == DROP_N && query->port != FDB_NO_PORT) {
+		outbox_add_row(out, query->port, run->first, run->n);
 		return;
 	}
 	for (unsigned i = 0; i < run->n; i++)
-		if (way.why != DROP_N)
-			outbox_drop(out, run->first + i, way.why);
-		else
+		if (why == DROP_N)
 			flood(view, src, run->first + i, out);
+		else
+			outbox_drop(out, run->first + i, why);
+}
+
+static void forward_learning(const struct bridge_view *view, uint16_t src,
+			     const struct burst *burst, uint32_t now_s, struct outbox *out)
+{
+	struct run runs[BURST_MAX];
+	struct fdb_query queries[BURST_MAX];
+	unsigned n_runs = find_runs(burst, runs);
+
+	for (unsigned i = 0; i < n_runs; i++)
+		queries[i] = query_of(runs[i].first);
+	fdb_forward(view->bridge->fdb, queries, n_runs, src, now_s);
+	for (unsigned i = 0; i < n_runs; i++)
+		forward_run(view, src, &runs[i], &queries[i], out);
 }
 
 void bridge_forward(const struct bridge_view *view, uint16_t src, const struct burst *burst,
 		    uint32_t now_s, struct outbox *out)
 {
-	struct run runs[BURST_MAX];
-	unsigned n_runs;
-
 	if (view->bridge->rules) {
 		bridge_rules_forward(view, src, burst, now_s, out);
 		return;
 	}
-	if (view->bridge->conf->mode != BRIDGE_SWITCH) {
-		for (unsigned i = 0; i < burst->n; i++)
-			flood(view, src, &burst->frames[i], out);
+	if (view->bridge->conf->mode == BRIDGE_SWITCH) {
+		forward_learning(view, src, burst, now_s, out);
 		return;
 	}
-	n_runs = find_runs(burst, runs);
-	prefetch_entries(view->bridge->fdb, runs, n_runs);
-	for (unsigned i = 0; i < n_runs; i++)
-		forward_run(view, src, &runs[i], decide(view, src, runs[i].first, now_s), out);
+	for (unsigned i = 0; i < burst->n; i++)
+		flood(view, src, &burst->frames[i], out);
 }

@@ -45,18 +45,25 @@ static inline uint32_t age(uint32_t now_s, uint32_t then_s)
 	return (int32_t)(now_s - then_s) > 0 ? now_s - then_s : 0;
 }
 
-uint16_t fdb_lookup(const struct fdb *fdb, fdb_key key, uint32_t now_s)
+static inline uint32_t head_of(const struct fdb *fdb, fdb_key key)
 {
-	struct fdb_sighting last = fdb_table_find(&fdb->table, key | occupied);
+	return fdb_table_head(&fdb->table, key | occupied);
+}
+
+/* What follows with a head takes it from head_of(key). */
+
+static inline uint16_t lookup(const struct fdb *fdb, uint32_t head, fdb_key key, uint32_t now_s)
+{
+	struct fdb_sighting last = fdb_table_find(&fdb->table, head, key | occupied);
 
 	if (!last.key || age(now_s, last.seen_s) >= fdb->ageing_s)
 		return FDB_NO_PORT;
 	return last.port;
 }
 
-void fdb_prefetch(const struct fdb *fdb, fdb_key key)
+uint16_t fdb_lookup(const struct fdb *fdb, fdb_key key, uint32_t now_s)
 {
-	fdb_table_prefetch(&fdb->table, key | occupied);
+	return lookup(fdb, head_of(fdb, key), key, now_s);
 }
 
 static void lock(struct fdb *fdb)
@@ -279,13 +286,42 @@ static __attribute__((noinline)) bool learn_locked(struct fdb *fdb, uint64_t key
 	return learned;
 }
 
-bool fdb_learn(struct fdb *fdb, fdb_key key, uint16_t port, uint32_t now_s)
+static inline bool learn(struct fdb *fdb, uint32_t head, fdb_key key, uint16_t port, uint32_t now_s)
 {
-	struct fdb_sighting last = fdb_table_find(&fdb->table, key | occupied);
+	struct fdb_sighting last = fdb_table_find(&fdb->table, head, key | occupied);
 
 	if (last.key && last.port == port && !age(now_s, last.seen_s))
 		return true;
 	return learn_locked(fdb, key | occupied, port, now_s);
+}
+
+bool fdb_learn(struct fdb *fdb, fdb_key key, uint16_t port, uint32_t now_s)
+{
+	return learn(fdb, head_of(fdb, key), key, port, now_s);
+}
+
+static uint32_t ask_for(const struct fdb *fdb, fdb_key key)
+{
+	uint32_t head = head_of(fdb, key);
+
+	__builtin_prefetch(&fdb->table.bucket[head]);
+	return head;
+}
+
+void fdb_forward(struct fdb *fdb, struct fdb_query *queries, unsigned n, uint16_t port,
+		 uint32_t now_s)
+{
+	for (unsigned i = 0; i < n; i++) {
+		queries[i].src_head = ask_for(fdb, queries[i].src);
+		queries[i].dst_head = ask_for(fdb, queries[i].dst);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct fdb_query *query = &queries[i];
+
+		if (query->src)
+			learn(fdb, query->src_head, query->src, port, now_s);
+		query->port = lookup(fdb, query->dst_head, query->dst, now_s);
+	}
 }
 
 void fdb_limit_port(struct fdb *fdb, uint16_t port, uint32_t max_macs)

@@ -66,9 +66,19 @@ bool fdb_learn(struct fdb *fdb, fdb_key key, uint16_t port, uint32_t now_s);
 /* The port of key, or FDB_NO_PORT when it is unknown or too old. */
 uint16_t fdb_lookup(const struct fdb *fdb, fdb_key key, uint32_t now_s);
 
-/* Asks the memory for the entry of key; a burst does this for all its addresses before it learns.
- */
-void fdb_prefetch(const struct fdb *fdb, fdb_key key);
+/* What one frame asks, and is told. Key 0 is never learned, and so never found. */
+struct fdb_query {
+	fdb_key src;	   /* to learn; 0: nothing */
+	fdb_key dst;	   /* to look up */
+	uint32_t src_head; /* fdb's own, as is dst_head */
+	uint32_t dst_head;
+	uint16_t port; /* the answer */
+};
+
+/* fdb_learn() of each src on port, and then fdb_lookup() of its dst, in order: n at a time cost
+ * less, because memory is asked for all of them at once. */
+void fdb_forward(struct fdb *fdb, struct fdb_query *queries, unsigned n, uint16_t port,
+		 uint32_t now_s);
 
 /* Forgets every address of a port whose link went down. */
 void fdb_flush_port(struct fdb *fdb, uint16_t port);

@@ -1,9 +1,9 @@
 /* fdb_table.h - the hash table under the forwarding database: where and when a key was last seen.
  *
- * Threads:   fdb_table_find(), _copy_chain() and _prefetch() run on any thread at once and take no
- * lock; a writer that is preempted delays no reader. All others are the writer's, one at a time.
- * Ownership: init() gives memory, fini() takes it back; none is allocated in between.
- * Failure:   there is room for max keys, whatever the keys are; adding more is the caller's bug. */
+ * Threads:   fdb_table_find() and _copy_chain() run on any thread at once and take no lock; a
+ * writer that is preempted delays no reader. All others are the writer's, one at a time. Ownership:
+ * init() gives memory, fini() takes it back; none is allocated in between. Failure:   there is room
+ * for max keys, whatever the keys are; adding more is the caller's bug. */
 #ifndef SWITCH_FDB_TABLE_H
 #define SWITCH_FDB_TABLE_H
 
@@ -84,11 +84,6 @@ static inline uint32_t fdb_table_head(const struct fdb_table *table, uint64_t ke
 	return (uint32_t)(hash >> 1 >> table->hash_shift);
 }
 
-static inline void fdb_table_prefetch(const struct fdb_table *table, uint64_t key)
-{
-	__builtin_prefetch(&table->bucket[fdb_table_head(table, key)]);
-}
-
 static inline unsigned fdb_bucket_has(const struct fdb_bucket *bucket, unsigned i, uint64_t key)
 {
 	/* Acquire: pairs with the release of set_key(). */
@@ -110,10 +105,12 @@ static inline unsigned fdb_bucket_position(const struct fdb_bucket *bucket, uint
 struct fdb_sighting fdb_table_find_in_chain(const struct fdb_table *table,
 					    const struct fdb_bucket *head, uint64_t key);
 
-/* Where and when key was seen; its key is 0 if it is not there. */
-static inline struct fdb_sighting fdb_table_find(const struct fdb_table *table, uint64_t key)
+/* Where and when key, whose fdb_table_head() is given, was seen; its key is 0 if it is not there.
+ */
+static inline struct fdb_sighting fdb_table_find(const struct fdb_table *table, uint32_t head_idx,
+						 uint64_t key)
 {
-	const struct fdb_bucket *head = &table->bucket[fdb_table_head(table, key)];
+	const struct fdb_bucket *head = &table->bucket[head_idx];
 	/* Orders and partners as in fdb_table_find_in_chain(). */
 	uint32_t seq = atomic_load_explicit(&head->seq, memory_order_acquire);
 	unsigned i = fdb_bucket_position(head, key);

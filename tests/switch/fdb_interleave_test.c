@@ -185,7 +185,9 @@ static bool read_once(struct stage *stage, unsigned reader)
 	tape.n_loads = 0;
 	tape.state = TAPE_PLAYS;
 	if (reader < N_KEYS) {
-		struct fdb_sighting found = fdb_table_find(&stage->table, stage->keys[reader]);
+		struct fdb_sighting found = fdb_table_find(
+			&stage->table, fdb_table_head(&stage->table, stage->keys[reader]),
+			stage->keys[reader]);
 
 		right = was_true(stage, reader, &found);
 	} else {
