@@ -3,23 +3,19 @@
  *
  * Threads:   before the vCPUs run.
  * Ownership: writes into guest RAM from LAYOUT_ACPI; keeps nothing.
- * Failure:   0 or -errno: -ENOSPC when the tables do not fit, what the file system says.
+ * Failure:   of acpi_dump() 0 or -errno, what the file system says.
  *
  * Source: ACPI 6.4 sections 4.1 (hardware-reduced), 5.2.5 (RSDP), 5.2.8 (XSDT), 5.2.9 (FADT),
  * 5.2.12 (MADT). */
 #ifndef RINGWAY_VMM_ACPI_H
 #define RINGWAY_VMM_ACPI_H
 
-#include <stddef.h>
 #include <stdint.h>
 
-enum {
-	ACPI_MAX_CPUS = 254, /* xAPIC ids */
-	ACPI_AREA_LEN = 0x4000,
-};
+enum { ACPI_AREA_LEN = 0x4000 };
 
-/* Writes all tables to `area`, which stands at guest-physical address `gpa`. */
-int acpi_build(uint8_t *area, size_t area_len, uint64_t gpa, unsigned n_cpus);
+/* Writes all tables to the area, which stands at LAYOUT_ACPI. At most OPTIONS_MAX_CPUS. */
+void acpi_build(uint8_t area[ACPI_AREA_LEN], unsigned n_cpus);
 
 /* Writes each table of the area to a file of its own, DIRECTORY/XSDT.aml and so on. */
 int acpi_dump(const uint8_t *area, const char *directory);

@@ -40,7 +40,7 @@ int events_init(struct events *events, int vm_fd, unsigned n_gsis)
 	for (unsigned i = 0; i < n_gsis; i++, entry++) {
 		entry->gsi = GSI_MSI_FIRST + i;
 		entry->type = KVM_IRQ_ROUTING_MSI;
-		entry->u.msi.address_lo = (uint32_t)LAYOUT_LAPIC;
+		entry->u.msi.address_lo = LAYOUT_LAPIC;
 	}
 	return 0;
 }

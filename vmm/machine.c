@@ -154,8 +154,7 @@ static int place_tables(struct machine *machine, struct refusal *why)
 	const struct options *options = machine->options;
 	uint8_t *area = guest_ram_at(&machine->ram, LAYOUT_ACPI, ACPI_AREA_LEN);
 
-	if (acpi_build(area, ACPI_AREA_LEN, LAYOUT_ACPI, options->n_cpus) < 0)
-		return refuse(why, ENOSPC, "ACPI tables do not fit");
+	acpi_build(area, options->n_cpus);
 	if (options->dump_acpi && acpi_dump(area, options->dump_acpi) < 0)
 		return refuse(why, errno, "--dump-acpi: %s: %m", options->dump_acpi);
 	stop_place_reset_entry(&machine->ram);
