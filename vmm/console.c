@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/sandbox.h"
 #include "vmm/stop.h"
 
 enum {
@@ -151,8 +152,10 @@ int console_open(struct console *console, const char *spec, struct refusal *why)
 static void *run_writer(void *arg)
 {
 	struct console *console = arg;
+	struct refusal why;
 
-	console->prepare(console->ctx);
+	if (sandbox_enter(SANDBOX_WRITER, console->sandbox, &why) < 0)
+		say("%s", why.text);
 	pthread_mutex_lock(&console->lock);
 	while (!console->closing || console->tail != console->head) {
 		size_t at = console->tail % CONSOLE_RING_LEN;
@@ -180,15 +183,13 @@ static void *run_writer(void *arg)
 	return NULL;
 }
 
-int console_start(struct console *console, int (*prepare)(void *ctx), void *ctx,
-		  struct refusal *why)
+int console_start(struct console *console, enum sandbox_mode sandbox, struct refusal *why)
 {
 	int rc;
 
 	if (console->out_fd < 0)
 		return 0;
-	console->prepare = prepare;
-	console->ctx = ctx;
+	console->sandbox = sandbox;
 	rc = pthread_create(&console->writer, NULL, run_writer, console);
 	if (rc != 0)
 		return refuse(why, rc, "console: cannot create its thread: %s", strerror(rc));

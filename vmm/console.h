@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <termios.h>
 
-#include "vmm/refusal.h"
+#include "vmm/options.h"
 
 enum {
 	CONSOLE_RING_LEN = 1 << 16,
@@ -38,8 +38,7 @@ struct console {
 
 	pthread_t writer;
 	bool has_writer;
-	int (*prepare)(void *ctx);
-	void *ctx;
+	enum sandbox_mode sandbox;
 	pthread_mutex_t lock; /* for the members below */
 	pthread_cond_t changed;
 	bool closing;
@@ -54,9 +53,8 @@ void console_guard(void);
 
 /* spec: stdio, pty, pty:LINK, file:PATH or none. The console was zeroed, its descriptors are -1. */
 int console_open(struct console *console, const char *spec, struct refusal *why);
-/* Starts the writer; prepare is called by its thread first. */
-int console_start(struct console *console, int (*prepare)(void *ctx), void *ctx,
-		  struct refusal *why);
+/* Starts the writer in its sandbox. */
+int console_start(struct console *console, enum sandbox_mode sandbox, struct refusal *why);
 /* Waits a short while for what was put, restores the terminal. */
 void console_close(struct console *console);
 

@@ -74,8 +74,7 @@ __attribute__((format(printf, 2, 3))) static void report(const struct machine *m
 
 void control_report_exit(const struct machine *machine)
 {
-	report(machine, "exit %d %s\n", stop_exit_code(&machine->stop),
-	       stop_name(stop_cause_of(&machine->stop)));
+	report(machine, "exit %d %s\n", stop_exit_code(&machine->stop), stop_name(&machine->stop));
 }
 
 static void report_changes(struct control *control)
@@ -108,7 +107,7 @@ static void ask_to_stop(struct control *control)
 	if (control->stop_at_ms != INT64_MAX && now_ms() - control->asked_at_ms < SAME_REQUEST_MS)
 		return;
 	if (!control->running || control->stop_at_ms != INT64_MAX || grace_s == 0) {
-		stop_request(&machine->stop, STOP_SIGNAL, 0);
+		stop_request(&machine->stop, STOP_SIGNAL);
 		return;
 	}
 	say("power button pressed; the guest has %u seconds to power off", grace_s);
@@ -160,7 +159,7 @@ static void obey(struct control *control, char command)
 
 	switch (command) {
 	case 'x':
-		stop_request(&machine->stop, STOP_USER, 0);
+		stop_request(&machine->stop, STOP_USER);
 		break;
 	case 'p':
 		machine_press_power_button(machine);
@@ -210,11 +209,11 @@ static void check_deadlines(struct control *control)
 
 	if (now >= control->stop_at_ms) {
 		say("the guest did not power off in time");
-		stop_request(stop, STOP_SIGNAL, 0);
+		stop_request(stop, STOP_SIGNAL);
 	}
 	if (now >= control->timeout_at_ms) {
 		say("--timeout has passed");
-		stop_request(stop, STOP_TIMEOUT, 0);
+		stop_request(stop, STOP_TIMEOUT);
 	}
 }
 

@@ -2,10 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -15,7 +12,6 @@
 #include "vmm/acpi.h"
 #include "vmm/layout.h"
 #include "vmm/sandbox.h"
-#include "vmm/vcpu_state.h"
 
 static const char default_cmdline[] = "console=ttyS0 panic=-1 8250.nr_uarts=1";
 
@@ -69,10 +65,7 @@ static int open_devices(struct machine *machine, struct refusal *why)
 						.ram = &machine->ram,
 						.mmio = &machine->mmio,
 						.wake_fd = machine->wake_fd};
-	machine->net = calloc(n + 1, sizeof(*machine->net));
-	machine->link = calloc(n + 1, sizeof(*machine->link));
-	if (!machine->net || !machine->link ||
-	    events_init(&machine->events, machine->kvm.vm_fd, n * VIRTIO_MAX_QUEUES) < 0)
+	if (events_init(&machine->events, machine->kvm.vm_fd, n * VIRTIO_MAX_QUEUES) < 0)
 		return refuse(why, ENOMEM, "out of memory");
 	serial_init(&machine->serial, serial_irq, serial_transmit, machine);
 	if (stop_add_ports(&machine->stop, &machine->io) < 0 ||
@@ -92,10 +85,9 @@ static int map_file(const char *path, const char *what, struct boot_file *file, 
 	*file = (struct boot_file){.name = path};
 	if (fd < 0)
 		return refuse(why, errno, "%s %s: %m", what, path);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		rc = refuse(why, EINVAL, "%s %s: is not a file", what, path);
-	} else if (st.st_size == 0) {
-		rc = refuse(why, EINVAL, "%s %s: is an empty file", what, path);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
+		rc = refuse(why, EINVAL, "%s %s: is %s file", what, path,
+			    S_ISREG(st.st_mode) ? "an empty" : "not a");
 	} else {
 		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd,
 			     0);
@@ -161,30 +153,23 @@ static int place_tables(struct machine *machine, struct refusal *why)
 	return 0;
 }
 
-static int open_descriptors(struct machine *machine, struct refusal *why)
-{
-	machine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (machine->wake_fd < 0)
-		return refuse(why, errno, "eventfd: %m");
-	machine->process_status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-	stop_init(&machine->stop, machine->wake_fd);
-	return 0;
-}
-
 int machine_open(struct machine *machine, const struct options *options, struct refusal *why)
 {
 	uint64_t page_size = options->page_size;
 	struct guest_ram *ram = &machine->ram;
 
 	machine->options = options;
-	machine->wake_fd = machine->process_status_fd = -1;
 	machine->kvm.fd = machine->kvm.vm_fd = -1;
 	machine->console.in_fd = machine->console.out_fd = machine->console.pty_peer = -1;
 	pthread_mutex_init(&machine->lock, NULL);
 	pthread_mutex_init(&machine->gate, NULL);
+	machine->process_status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	machine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (machine->wake_fd < 0)
+		return refuse(why, errno, "eventfd: %m");
+	stop_init(&machine->stop, machine->wake_fd);
 	/* The console last, so that whatever was refused before finds the terminal as it was. */
-	return open_descriptors(machine, why)
-		       ?: guest_ram_open(ram, options->memory, page_size, options->prealloc, why)
+	return guest_ram_open(ram, options->memory, page_size, options->prealloc, why)
 		       ?: kvm_open(&machine->kvm, why)
 		       ?: kvm_map_ram(&machine->kvm, ram, why)
 		       ?: load_kernel(machine, why)
@@ -206,83 +191,35 @@ void machine_close(struct machine *machine)
 	events_fini(&machine->events);
 	kvm_close(&machine->kvm);
 	guest_ram_close(&machine->ram);
-	free(machine->vcpu);
-	free(machine->link);
-	free(machine->net);
 	if (machine->process_status_fd >= 0)
 		close(machine->process_status_fd);
 	if (machine->wake_fd >= 0)
 		close(machine->wake_fd);
 }
 
-static int pin_to(unsigned cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) == 0)
-		return 0;
-	say("--pin: cannot run on CPU %u: %m; Cpus_allowed_list in /proc/self/status has those "
-	    "that can",
-	    cpu);
-	return -EINVAL;
-}
-
-/* In the thread of a vCPU, before the guest. */
-static int prepare_vcpu(void *ctx, unsigned id)
-{
-	struct machine *machine = ctx;
-	const struct options *options = machine->options;
-	int rc = id < options->n_pins ? pin_to(options->pin[id]) : 0;
-
-	if (rc == 0)
-		rc = sandbox_enter(SANDBOX_VCPU, options->sandbox);
-	pthread_mutex_lock(&machine->gate);
-	if (id == 0)
-		machine->first_run_ns = machine_now_ns();
-	pthread_mutex_unlock(&machine->gate);
-	return rc;
-}
-
-static int prepare_writer(void *ctx)
-{
-	const struct machine *machine = ctx;
-
-	return sandbox_enter(SANDBOX_WRITER, machine->options->sandbox);
-}
-
 int machine_arm(struct machine *machine, struct refusal *why)
 {
-	unsigned sandbox = machine->options->sandbox, n = machine->options->n_cpus;
-	int rc = 0;
+	const struct options *options = machine->options;
+	unsigned n = options->n_cpus;
+	int rc;
 
-	machine->world = (struct vcpu_world){.kvm = &machine->kvm,
+	machine->world = (struct vcpu_world){.options = options,
+					     .kvm = &machine->kvm,
 					     .io = &machine->io,
 					     .mmio = &machine->mmio,
 					     .lock = &machine->lock,
-					     .stop = &machine->stop,
-					     .n_cpus = n,
-					     .prepare = prepare_vcpu,
-					     .ctx = machine};
-	machine->vcpu = calloc(n, sizeof(*machine->vcpu));
-	if (!machine->vcpu)
-		return refuse(why, ENOMEM, "out of memory");
+					     .gate = &machine->gate,
+					     .stop = &machine->stop};
 	machine->gate_held = pthread_mutex_lock(&machine->gate) == 0;
-	rc = sandbox_harden(sandbox);
-	if (rc < 0)
-		return refuse(why, -rc, "sandbox: %s; --sandbox off goes on without",
-			      strerror(-rc));
+	rc = sandbox_harden(options->sandbox, why);
 	for (; machine->n_vcpus < n && rc == 0; machine->n_vcpus++)
 		rc = vcpu_open(&machine->vcpu[machine->n_vcpus], &machine->world, machine->n_vcpus,
 			       why);
 	rc = rc ?: vcpu_state_enter(machine->vcpu[0].fd, &machine->ram, &machine->plan, why);
 	for (unsigned i = 0; i < n && rc == 0; i++)
 		rc = vcpu_start(&machine->vcpu[i], why);
-	rc = rc ?: console_start(&machine->console, prepare_writer, machine, why);
-	if (rc == 0 && sandbox_enter(SANDBOX_CONTROL, sandbox) < 0)
-		rc = refuse(why, EPERM, "sandbox: the control thread cannot enter it");
-	return rc;
+	return rc ?: console_start(&machine->console, options->sandbox, why)
+			     ?: sandbox_enter(SANDBOX_CONTROL, options->sandbox, why);
 }
 
 void machine_run(struct machine *machine)

@@ -17,15 +17,15 @@ static int run(struct machine *machine, int signal_fd)
 
 	if (machine_arm(machine, &why) < 0) {
 		fail(&why);
-		stop_request(&machine->stop, STOP_LAUNCHER, 0);
+		stop_request(&machine->stop, STOP_LAUNCHER);
 	}
 	control_run(machine, signal_fd);
 	machine_halt(machine);
 	console_suspend(&machine->console);
 	if (machine->options->stats)
 		report_stats(machine);
-	say("%s: %s, exit code %d", machine->options->name,
-	    stop_name(stop_cause_of(&machine->stop)), stop_exit_code(&machine->stop));
+	say("%s: %s, exit code %d", machine->options->name, stop_name(&machine->stop),
+	    stop_exit_code(&machine->stop));
 	return stop_exit_code(&machine->stop);
 }
 
@@ -43,7 +43,7 @@ static int live(struct machine *machine, const struct options *options)
 	else
 		code = run(machine, signal_fd);
 	if (code == EXIT_CODE_LAUNCHER)
-		stop_request(&machine->stop, STOP_LAUNCHER, 0);
+		stop_request(&machine->stop, STOP_LAUNCHER);
 	machine_close(machine);
 	if (!options->dry_run)
 		control_report_exit(machine);

@@ -163,6 +163,8 @@ static void print_memory(const struct machine *machine)
 
 void report_stats(struct machine *machine)
 {
+	const struct timespec *entered = &machine->vcpu[0].entered_at;
+
 	for (unsigned i = 0; i < machine->n_vcpus; i++)
 		print_exits(&machine->vcpu[i]);
 	pthread_mutex_lock(&machine->lock);
@@ -173,8 +175,9 @@ void report_stats(struct machine *machine)
 	pthread_mutex_unlock(&machine->lock);
 	say("stats: interrupt routes set %lu, console bytes dropped %lu",
 	    machine->events.n_route_updates, machine->console.n_dropped);
-	if (machine->first_run_ns)
+	if (entered->tv_sec)
 		say("stats: start to first guest instruction: %.2f ms",
-		    (double)(machine->first_run_ns - machine->born_ns) / 1e6);
+		    (double)entered->tv_sec * 1e3 + (double)entered->tv_nsec / 1e6 -
+			    (double)machine->born_ns / 1e6);
 	print_memory(machine);
 }

@@ -8,24 +8,24 @@
 
 static const struct {
 	const char *name;
-	int exit_code; /* of the exit port: what the guest said */
+	int exit_code;
 } causes[] = {
 	[STOP_NONE] = {"running", 0},
 	[STOP_POWER_OFF] = {"power-off", 0},
 	[STOP_REBOOT] = {"reboot", EXIT_CODE_REBOOT},
-	[STOP_EXIT_PORT] = {"exit-port", 0},
 	[STOP_USER] = {"quit", 0},
 	[STOP_SIGNAL] = {"stopped", EXIT_CODE_TIMEOUT},
 	[STOP_TIMEOUT] = {"timeout", EXIT_CODE_TIMEOUT},
 	[STOP_TRIPLE_FAULT] = {"triple-fault", EXIT_CODE_TRIPLE_FAULT},
 	[STOP_KVM] = {"kvm-error", EXIT_CODE_KVM},
 	[STOP_LAUNCHER] = {"launcher-error", EXIT_CODE_LAUNCHER},
+	[STOP_EXIT_PORT] = {"exit-port", 0}, /* and what the guest said */
 };
 static_assert(sizeof(causes) / sizeof(causes[0]) == STOP_N, "a name for each cause");
 
 void stop_init(struct stop *stop, int wake_fd)
 {
-	*stop = (struct stop){.cause = STOP_NONE, .value = -1, .wake_fd = wake_fd};
+	*stop = (struct stop){.cause = STOP_NONE, .wake_fd = wake_fd};
 }
 
 static void wake(struct stop *stop)
@@ -34,32 +34,31 @@ static void wake(struct stop *stop)
 	(void)!eventfd_write(stop->wake_fd, 1);
 }
 
-void stop_request(struct stop *stop, enum stop_cause cause, int value)
+void stop_request(struct stop *stop, int cause)
 {
 	int none = STOP_NONE;
 
-	/* Only one guest CPU at a time is inside a device, so value has one writer. */
-	if (atomic_load(&stop->cause) == STOP_NONE && cause == STOP_EXIT_PORT)
-		stop->value = value;
-	atomic_compare_exchange_strong(&stop->cause, &none, (int)cause);
+	atomic_compare_exchange_strong(&stop->cause, &none, cause);
 	wake(stop);
 }
 
 enum stop_cause stop_cause_of(const struct stop *stop)
 {
-	return (enum stop_cause)atomic_load(&stop->cause);
+	int cause = atomic_load(&stop->cause);
+
+	return cause < STOP_EXIT_PORT ? (enum stop_cause)cause : STOP_EXIT_PORT;
 }
 
 int stop_exit_code(const struct stop *stop)
 {
 	enum stop_cause cause = stop_cause_of(stop);
 
-	return cause == STOP_EXIT_PORT ? stop->value : causes[cause].exit_code;
+	return causes[cause].exit_code + atomic_load(&stop->cause) - (int)cause;
 }
 
-const char *stop_name(enum stop_cause cause)
+const char *stop_name(const struct stop *stop)
 {
-	return causes[cause].name;
+	return causes[stop_cause_of(stop)].name;
 }
 
 /* The ports from PORT_SLEEP_CONTROL to PORT_RESET. */
@@ -67,9 +66,9 @@ static void power_write(void *device, uint64_t offset, unsigned width, uint64_t 
 {
 	(void)width;
 	if (offset == 0 && value == SLEEP_VALUE_S5)
-		stop_request(device, STOP_POWER_OFF, 0);
+		stop_request(device, STOP_POWER_OFF);
 	else if (offset == PORT_RESET - PORT_SLEEP_CONTROL && value == RESET_VALUE)
-		stop_request(device, STOP_REBOOT, 0);
+		stop_request(device, STOP_REBOOT);
 }
 
 /* There is no keyboard controller, but kernels with `reboot=k` end by pulsing its reset line. */
@@ -77,7 +76,7 @@ static void i8042_write(void *device, uint64_t offset, unsigned width, uint64_t 
 {
 	(void)offset, (void)width;
 	if (value == I8042_RESET)
-		stop_request(device, STOP_REBOOT, 0);
+		stop_request(device, STOP_REBOOT);
 }
 
 static void exit_write(void *device, uint64_t offset, unsigned width, uint64_t value)
@@ -86,7 +85,7 @@ static void exit_write(void *device, uint64_t offset, unsigned width, uint64_t v
 
 	(void)width;
 	if (offset == 0) {
-		stop_request(stop, STOP_EXIT_PORT, (int)(value & 0xff));
+		stop_request(stop, STOP_EXIT_PORT + (int)(value & 0xff));
 		return;
 	}
 	stop->ready = true;

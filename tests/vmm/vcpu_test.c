@@ -8,7 +8,6 @@
 #include "tests/suite.h"
 #include "vmm/layout.h"
 #include "vmm/vcpu.h"
-#include "vmm/vcpu_state.h"
 
 enum { RUN_LEN = 3 * 4096 };
 
@@ -93,7 +92,7 @@ static void first_cause_counts(void)
 	vcpu_handle_exit(&rig.vcpu, rig.run);
 	*port_exit(&rig, PORT_EXIT, 1, 1, true) = 6;
 	vcpu_handle_exit(&rig.vcpu, rig.run);
-	stop_request(&rig.stop, STOP_SIGNAL, 0);
+	stop_request(&rig.stop, STOP_SIGNAL);
 	CU_ASSERT_EQUAL(stop_exit_code(&rig.stop), 5);
 	rig_close(&rig);
 }
