@@ -57,10 +57,8 @@ int events_route(struct events *events, unsigned gsi, const struct msi_message *
 
 	if (gsi < GSI_MSI_FIRST || at >= events->table->nr)
 		return -EINVAL;
-	events->table->entries[at].u.msi =
-		(struct kvm_irq_routing_msi){.address_lo = (uint32_t)message->addr,
-					     .address_hi = (uint32_t)(message->addr >> 32),
-					     .data = message->data};
+	events->table->entries[at].u.msi = (struct kvm_irq_routing_msi){
+		message->address_lo, message->address_hi, message->data, {0}};
 	events->n_route_updates++;
 	return events->call(events, KVM_SET_GSI_ROUTING, events->table);
 }
@@ -75,8 +73,8 @@ int events_attach(struct events *events, unsigned gsi, int fd, bool on)
 
 int events_send(struct events *events, const struct msi_message *message)
 {
-	struct kvm_msi msi = {.address_lo = (uint32_t)message->addr,
-			      .address_hi = (uint32_t)(message->addr >> 32),
+	struct kvm_msi msi = {.address_lo = message->address_lo,
+			      .address_hi = message->address_hi,
 			      .data = message->data};
 
 	return events->call(events, KVM_SIGNAL_MSI, &msi);

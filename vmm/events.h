@@ -15,8 +15,7 @@
 #include <stdint.h>
 
 struct msi_message {
-	uint64_t addr;
-	uint32_t data;
+	uint32_t address_lo, address_hi, data;
 };
 
 struct kvm_irq_routing;

@@ -179,7 +179,7 @@ int virtio_pci_init(struct virtio_pci *vp, const char *name, const struct pci_id
 						     .gsi = first_gsi + i};
 	vp->msix.n_vectors = vp->n_queues + 1;
 	for (unsigned i = 0; i < vp->msix.n_vectors; i++)
-		vp->msix.table[i][PCI_MSIX_ENTRY_VECTOR_CTRL / 4] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
+		vp->msix.table[i].control = PCI_MSIX_ENTRY_CTRL_MASKBIT;
 	pci_set_bar(&vp->pci, VIRTIO_BAR_LEN, bar_base);
 	add_capabilities(vp);
 	virtio_pci_reset_done(vp);

@@ -22,8 +22,7 @@ static int take_routes(struct fake_events *self, const struct kvm_irq_routing *t
 		if (entry->type != KVM_IRQ_ROUTING_MSI)
 			continue;
 		self->route[index_of(entry->gsi)] = (struct msi_message){
-			entry->u.msi.address_lo | (uint64_t)entry->u.msi.address_hi << 32,
-			entry->u.msi.data};
+			entry->u.msi.address_lo, entry->u.msi.address_hi, entry->u.msi.data};
 		self->routed[index_of(entry->gsi)] = entry->u.msi.data != 0;
 	}
 	self->n_routes++;
@@ -66,8 +65,7 @@ static int take_ioeventfd(struct fake_events *self, const struct kvm_ioeventfd *
 
 static int take_message(struct fake_events *self, const struct kvm_msi *msi)
 {
-	self->last_sent =
-		(struct msi_message){msi->address_lo | (uint64_t)msi->address_hi << 32, msi->data};
+	self->last_sent = (struct msi_message){msi->address_lo, msi->address_hi, msi->data};
 	self->n_sent++;
 	return 0;
 }
