@@ -84,12 +84,6 @@ void vhost_user_feature_names(uint64_t features, char *buf, size_t buf_len)
 	}
 }
 
-/* Room for the descriptors of a message. */
-union control {
-	struct cmsghdr header;
-	char bytes[CMSG_SPACE(sizeof(int) * VHOST_USER_MAX_REGIONS)];
-};
-
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -112,16 +106,8 @@ int vhost_user_fail(struct vhost_user *vu, int err, const char *format, ...)
 	return err;
 }
 
-static int fail_gone(struct vhost_user *vu)
+static int fail_call(struct vhost_user *vu, const char *call)
 {
-	return vhost_user_fail(vu, -ECONNRESET,
-			       "the back-end closed the connection; its log may say why");
-}
-
-static int fail_syscall(struct vhost_user *vu, const char *call)
-{
-	if (errno == EPIPE || errno == ECONNRESET)
-		return fail_gone(vu);
 	return vhost_user_fail(vu, -errno, "%s: %m", call);
 }
 
@@ -138,7 +124,7 @@ static int wait_ready(struct vhost_user *vu, short events, int64_t deadline)
 		n = poll(&pollfd, 1, left > 0 ? (int)left : 0);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return fail_syscall(vu, "poll");
+		return fail_call(vu, "poll");
 	if (n == 0)
 		return vhost_user_fail(vu, -ETIMEDOUT,
 				       "no answer within %d ms; see whether the back-end hangs",
@@ -146,13 +132,52 @@ static int wait_ready(struct vhost_user *vu, short events, int64_t deadline)
 	return 0;
 }
 
+/* Sends or receives all of iov. msg has descriptors only to send: there is no room for those that
+ * come with an answer, so the kernel closes them and says so in msg_flags. */
+static int transfer(struct vhost_user *vu, bool sends, struct msghdr *msg, struct iovec iov,
+		    int64_t deadline)
+{
+	int ret = 0;
+
+	msg->msg_iov = &iov;
+	msg->msg_iovlen = 1;
+	while (iov.iov_len > 0 && ret == 0) {
+		ssize_t n = sends ? sendmsg(vu->fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT)
+				  : recvmsg(vu->fd, msg, MSG_DONTWAIT);
+
+		if (n == 0 || (n < 0 && (errno == EPIPE || errno == ECONNRESET)))
+			return vhost_user_fail(
+				vu, -ECONNRESET,
+				"the back-end closed the connection; its log may say why");
+		if (n > 0 && (msg->msg_flags & MSG_CTRUNC))
+			return vhost_user_fail(vu, -EPROTO,
+					       "the answer brought file descriptors that nobody "
+					       "asked for; %s",
+					       astray);
+		if (n > 0) {
+			iov.iov_base = (char *)iov.iov_base + n;
+			iov.iov_len -= (size_t)n;
+			/* The descriptors went with the first byte. */
+			msg->msg_control = NULL;
+			msg->msg_controllen = 0;
+		} else if (errno == EAGAIN) {
+			ret = wait_ready(vu, sends ? POLLOUT : POLLIN, deadline);
+		} else if (errno != EINTR) {
+			ret = fail_call(vu, sends ? "sendmsg" : "recvmsg");
+		}
+	}
+	return ret;
+}
+
 static int send_all(struct vhost_user *vu, struct vhost_user_message *message, const int *fds,
 		    unsigned n_fds, int64_t deadline)
 {
-	union control control = {.bytes = {0}};
-	struct iovec iov = {message, sizeof(message->header) + message->header.size};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	int ret = 0;
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int) * VHOST_USER_MAX_REGIONS)];
+	} control = {.bytes = {0}};
+	const struct iovec iov = {message, sizeof(message->header) + message->header.size};
+	struct msghdr msg = {.msg_control = NULL};
 
 	if (n_fds) {
 		msg.msg_control = control.bytes;
@@ -162,72 +187,7 @@ static int send_all(struct vhost_user *vu, struct vhost_user_message *message, c
 						  .cmsg_len = CMSG_LEN(sizeof(int) * n_fds)};
 		memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
 	}
-	while (iov.iov_len > 0 && ret == 0) {
-		ssize_t n = sendmsg(vu->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n >= 0) {
-			iov.iov_base = (char *)iov.iov_base + n;
-			iov.iov_len -= (size_t)n;
-			/* The descriptors went with the first byte. */
-			msg.msg_control = NULL;
-			msg.msg_controllen = 0;
-		} else if (errno == EAGAIN) {
-			ret = wait_ready(vu, POLLOUT, deadline);
-		} else if (errno != EINTR) {
-			ret = fail_syscall(vu, "sendmsg");
-		}
-	}
-	return ret;
-}
-
-/* Closes the descriptors that came with a message, if any. Returns whether there were. */
-static bool close_fds(struct msghdr *msg)
-{
-	bool any = false;
-	int fd;
-
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t at = CMSG_LEN(0); at < cmsg->cmsg_len; at += sizeof(fd)) {
-			memcpy(&fd, (const char *)cmsg + at, sizeof(fd));
-			close(fd);
-			any = true;
-		}
-	}
-	return any;
-}
-
-static int receive_all(struct vhost_user *vu, void *buf, size_t len, int64_t deadline)
-{
-	union control control;
-	struct iovec iov = {buf, len};
-	int ret = 0;
-
-	while (iov.iov_len > 0 && ret == 0) {
-		struct msghdr msg = {.msg_iov = &iov,
-				     .msg_iovlen = 1,
-				     .msg_control = control.bytes,
-				     .msg_controllen = sizeof(control.bytes)};
-		ssize_t n = recvmsg(vu->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-		if (n > 0 && close_fds(&msg))
-			return vhost_user_fail(vu, -EPROTO,
-					       "the answer brought file descriptors that nobody "
-					       "asked for; %s",
-					       astray);
-		if (n == 0)
-			return fail_gone(vu);
-		if (n > 0) {
-			iov.iov_base = (char *)iov.iov_base + n;
-			iov.iov_len -= (size_t)n;
-		} else if (errno == EAGAIN) {
-			ret = wait_ready(vu, POLLIN, deadline);
-		} else if (errno != EINTR) {
-			ret = fail_syscall(vu, "recvmsg");
-		}
-	}
-	return ret;
+	return transfer(vu, true, &msg, iov, deadline);
 }
 
 static int check_header(struct vhost_user *vu, struct vhost_user_header header, uint32_t request,
@@ -248,6 +208,12 @@ static int check_header(struct vhost_user *vu, struct vhost_user_header header, 
 		return vhost_user_fail(vu, -EPROTO, "an answer of %u bytes where %u are due; %s",
 				       header.size, len, astray);
 	return 0;
+}
+
+static int receive_all(struct vhost_user *vu, void *bytes, size_t len, int64_t deadline)
+{
+	return transfer(vu, false, &(struct msghdr){.msg_control = NULL},
+			(struct iovec){bytes, len}, deadline);
 }
 
 /* The answer takes the place of the message. */
