@@ -13,6 +13,7 @@
 #define RINGWAY_VMM_CONSOLE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,7 +22,6 @@
 #include "vmm/options.h"
 
 enum {
-	CONSOLE_RING_LEN = 1 << 16,
 	CONSOLE_PATH_LEN = 256,
 	CONSOLE_ESCAPE = 1, /* Ctrl-A */
 };
@@ -39,12 +39,8 @@ struct console {
 	pthread_t writer;
 	bool has_writer;
 	enum sandbox_mode sandbox;
-	pthread_mutex_t lock; /* for the members below */
-	pthread_cond_t changed;
-	bool closing;
-	size_t head, tail; /* bytes ever put and ever written */
-	uint64_t n_dropped;
-	uint8_t ring[CONSOLE_RING_LEN];
+	int pipe[2]; /* from the vCPU that puts to the writer; what finds no room is dropped */
+	atomic_uint_fast64_t n_dropped;
 };
 
 /* Whatever kills the process from now on - a fault, an abort, a forbidden system call - gives the

@@ -44,21 +44,15 @@ static int open_net(struct machine *machine, unsigned index, struct refusal *why
 	int rc = virtio_net_open(net, &machine->virtio, index, wish, why);
 
 	machine->n_nets = index + 1;
-	if (rc == 0 && pci_host_add(&machine->pci, &net->vp.pci) < 0)
-		rc = refuse(why, ENOSPC, "net%u: no PCI slot left", index);
+	pci_host_add(&machine->pci, index, &net->vp.pci);
 	/* The link's open leaves it closable even when it fails. */
 	return net_link_open(&machine->link[index], net, &machine->lock, wish, why) ?: rc;
 }
 
 static int open_devices(struct machine *machine, struct refusal *why)
 {
+	struct bus *io = &machine->io;
 	unsigned n = machine->options->n_nets;
-	const struct bus_range serial = {.name = "serial",
-					 .base = PORT_COM1,
-					 .len = SERIAL_PORTS,
-					 .enabled = true,
-					 .ops = &serial_ops,
-					 .device = &machine->serial};
 	int rc = 0;
 
 	machine->virtio = (struct virtio_world){.events = &machine->events,
@@ -68,9 +62,10 @@ static int open_devices(struct machine *machine, struct refusal *why)
 	if (events_init(&machine->events, machine->kvm.vm_fd, n * VIRTIO_MAX_QUEUES) < 0)
 		return refuse(why, ENOMEM, "out of memory");
 	serial_init(&machine->serial, serial_irq, serial_transmit, machine);
-	if (stop_add_ports(&machine->stop, &machine->io) < 0 ||
-	    pci_host_init(&machine->pci, &machine->io) < 0 || bus_add(&machine->io, &serial) < 0)
-		return refuse(why, ENOSPC, "too many devices");
+	bus_add(io, &(struct bus_range){"serial", PORT_COM1, SERIAL_PORTS, true, &serial_ops,
+					&machine->serial, 0, 0});
+	stop_add_ports(&machine->stop, io);
+	pci_host_init(&machine->pci, io);
 	for (unsigned i = 0; i < n && rc == 0; i++)
 		rc = open_net(machine, i, why);
 	return rc;

@@ -1,6 +1,6 @@
 #include "vmm/pci.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <linux/pci_regs.h>
 #include <string.h>
 
@@ -165,7 +165,7 @@ static void host_write(void *device, uint64_t offset, unsigned width, uint64_t v
 
 static const struct bus_ops host_ops = {.read = host_read, .write = host_write};
 
-int pci_host_init(struct pci_host *host, struct bus *io)
+void pci_host_init(struct pci_host *host, struct bus *io)
 {
 	memset(host, 0, sizeof(*host));
 	pci_function_init(&host->bridge, "host bridge",
@@ -173,21 +173,12 @@ int pci_host_init(struct pci_host *host, struct bus *io)
 						 .device = BRIDGE_DEVICE,
 						 .class_code = BRIDGE_CLASS});
 	host->slot[0] = &host->bridge;
-	return bus_add(io, &(struct bus_range){.name = "pci configuration",
-					       .base = PORT_PCI_ADDRESS,
-					       .len = ADDRESS_LEN,
-					       .enabled = true,
-					       .ops = &host_ops,
-					       .device = host});
+	bus_add(io, &(struct bus_range){"pci configuration", PORT_PCI_ADDRESS, ADDRESS_LEN, true,
+					&host_ops, host, 0, 0});
 }
 
-int pci_host_add(struct pci_host *host, struct pci_function *function)
+void pci_host_add(struct pci_host *host, unsigned index, struct pci_function *function)
 {
-	for (int slot = PCI_FIRST_FREE_SLOT; slot < PCI_MAX_SLOTS; slot++) {
-		if (!host->slot[slot]) {
-			host->slot[slot] = function;
-			return slot;
-		}
-	}
-	return -ENOSPC;
+	assert(PCI_FIRST_FREE_SLOT + index < PCI_MAX_SLOTS);
+	host->slot[PCI_FIRST_FREE_SLOT + index] = function;
 }

@@ -49,10 +49,10 @@ struct pci_host {
 };
 
 /* Puts the host bridge into slot 0 and both ports on the bus. */
-int pci_host_init(struct pci_host *host, struct bus *io);
+void pci_host_init(struct pci_host *host, struct bus *io);
 
-/* Takes the next free slot; returns it or -ENOSPC. */
-int pci_host_add(struct pci_host *host, struct pci_function *function);
+/* Into the slot of that index from PCI_FIRST_FREE_SLOT on. */
+void pci_host_add(struct pci_host *host, unsigned index, struct pci_function *function);
 
 void pci_function_init(struct pci_function *function, const char *name,
 		       const struct pci_identity *identity);

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "vmm/layout.h"
@@ -102,12 +101,8 @@ static void print_exits(const struct vcpu *vcpu)
 	static const char *const counters[] = {"exits",		 "io_exits",	   "mmio_exits",
 					       "halt_exits",	 "irq_exits",	   "signal_exits",
 					       "irq_injections", "insn_emulation", "halt_wakeup"};
-	struct kvm_regs regs;
 	uint64_t value;
 
-	/* Of a running vCPU KVM would not say. */
-	if (!vcpu->has_thread && vcpu->fd >= 0 && ioctl(vcpu->fd, KVM_GET_REGS, &regs) == 0)
-		say("stats: vcpu%u ended at rip 0x%llx", vcpu->id, regs.rip);
 	for (unsigned reason = 0; reason < VCPU_N_REASONS; reason++)
 		if (vcpu->n_exits[reason])
 			say("stats: vcpu%u exit to launcher: %s %lu", vcpu->id,

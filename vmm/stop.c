@@ -92,24 +92,15 @@ static void exit_write(void *device, uint64_t offset, unsigned width, uint64_t v
 	wake(stop);
 }
 
-int stop_add_ports(struct stop *stop, struct bus *io)
+void stop_add_ports(struct stop *stop, struct bus *io)
 {
 	static const struct bus_ops power = {.write = power_write};
 	static const struct bus_ops i8042 = {.write = i8042_write};
 	static const struct bus_ops exit = {.write = exit_write};
-	struct bus_range ranges[] = {
-		{.name = "power", .base = PORT_SLEEP_CONTROL, .len = 5, .ops = &power},
-		{.name = "i8042", .base = PORT_I8042, .len = 1, .ops = &i8042},
-		{.name = "exit", .base = PORT_EXIT, .len = 2, .ops = &exit},
-	};
-	int rc = 0;
 
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]) && rc >= 0; i++) {
-		ranges[i].enabled = true;
-		ranges[i].device = stop;
-		rc = bus_add(io, &ranges[i]);
-	}
-	return rc < 0 ? rc : 0;
+	bus_add(io, &(struct bus_range){"power", PORT_SLEEP_CONTROL, 5, true, &power, stop, 0, 0});
+	bus_add(io, &(struct bus_range){"i8042", PORT_I8042, 1, true, &i8042, stop, 0, 0});
+	bus_add(io, &(struct bus_range){"exit", PORT_EXIT, 2, true, &exit, stop, 0, 0});
 }
 
 void stop_place_reset_entry(const struct guest_ram *ram)

@@ -48,8 +48,8 @@ int stop_exit_code(const struct stop *stop);
 const char *stop_name(const struct stop *stop);
 
 /* Puts the ports of layout.h by which a guest powers off, reboots, names its exit code or says that
- * it is ready on the bus. 0 or -ENOSPC. */
-int stop_add_ports(struct stop *stop, struct bus *io);
+ * it is ready on the bus. */
+void stop_add_ports(struct stop *stop, struct bus *io);
 
 /* There is no firmware, but a kernel that reboots in real mode jumps to its entry at ffff:0000
  * (Linux with EFI support does so on hardware-reduced ACPI). Three instructions there write the

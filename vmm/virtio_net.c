@@ -179,7 +179,6 @@ int virtio_net_open(struct virtio_net *net, const struct virtio_world *world, un
 						     .class_code = CLASS_ETHERNET,
 						     .revision = 1};
 	uint64_t bar_base = LAYOUT_PCI_WINDOW + (uint64_t)index * VIRTIO_BAR_LEN;
-	int rc;
 
 	*net = (struct virtio_net){.vp = {.world = world,
 					  .config = &net->config,
@@ -194,10 +193,8 @@ int virtio_net_open(struct virtio_net *net, const struct virtio_world *world, un
 					      .speed = UINT32_MAX /* unknown */}};
 	memcpy(net->config.mac, wish->mac, sizeof(net->config.mac));
 	snprintf(net->name, sizeof(net->name), "net%u", index);
-	rc = virtio_pci_init(&net->vp, net->name, &identity, bar_base,
-			     GSI_MSI_FIRST + index * VIRTIO_MAX_QUEUES);
-	if (rc < 0)
-		return refuse(why, -rc, "%s: too many devices", net->name);
+	virtio_pci_init(&net->vp, net->name, &identity, bar_base,
+			GSI_MSI_FIRST + index * VIRTIO_MAX_QUEUES);
 	return open_eventfds(net, why);
 }
 

@@ -165,8 +165,8 @@ static void add_capabilities(struct virtio_pci *vp)
 	writable[offsetof(struct virtio_pci_cap, bar)] = 0xff;
 }
 
-int virtio_pci_init(struct virtio_pci *vp, const char *name, const struct pci_identity *identity,
-		    uint64_t bar_base, unsigned first_gsi)
+void virtio_pci_init(struct virtio_pci *vp, const char *name, const struct pci_identity *identity,
+		     uint64_t bar_base, unsigned first_gsi)
 {
 	pci_function_init(&vp->pci, name, identity);
 	vp->pci.moved = moved;
@@ -183,12 +183,8 @@ int virtio_pci_init(struct virtio_pci *vp, const char *name, const struct pci_id
 	pci_set_bar(&vp->pci, VIRTIO_BAR_LEN, bar_base);
 	add_capabilities(vp);
 	virtio_pci_reset_done(vp);
-	vp->bar_range = bus_add(vp->world->mmio, &(struct bus_range){.name = name,
-								     .base = bar_base,
-								     .len = VIRTIO_BAR_LEN,
-								     .ops = &bar_ops,
-								     .device = vp});
-	return vp->bar_range < 0 ? vp->bar_range : 0;
+	vp->bar_range = bus_add(vp->world->mmio, &(struct bus_range){name, bar_base, VIRTIO_BAR_LEN,
+								     false, &bar_ops, vp, 0, 0});
 }
 
 void virtio_pci_complain(struct virtio_pci *vp, const char *format, ...)

@@ -30,8 +30,7 @@ static void rig_open(struct rig *rig)
 	if (rig->wake_fd < 0 || !rig->run)
 		abort();
 	stop_init(&rig->stop, rig->wake_fd);
-	if (stop_add_ports(&rig->stop, &rig->io) < 0)
-		abort();
+	stop_add_ports(&rig->stop, &rig->io);
 	rig->world = (struct vcpu_world){
 		.io = &rig->io, .mmio = &rig->mmio, .lock = &rig->lock, .stop = &rig->stop};
 	rig->vcpu = (struct vcpu){.world = &rig->world, .fd = -1, .stats_fd = -1};
