@@ -1,5 +1,3 @@
-#include "vmm/acpi.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -7,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/boot.h"
 #include "vmm/layout.h"
 #include "vmm/options.h"
 

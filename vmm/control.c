@@ -9,8 +9,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "vmm/report.h"
-
 enum {
 	POLL_WAKE,
 	POLL_SIGNAL,

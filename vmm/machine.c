@@ -9,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vmm/acpi.h"
 #include "vmm/layout.h"
 #include "vmm/sandbox.h"
 
@@ -27,7 +26,7 @@ static void serial_irq(void *ctx, bool level)
 {
 	struct machine *machine = ctx;
 
-	events_set_pin(&machine->events, GSI_COM1, level);
+	kvm_set_pin(&machine->kvm, GSI_COM1, level);
 }
 
 static void serial_transmit(void *ctx, uint8_t byte)
@@ -55,11 +54,11 @@ static int open_devices(struct machine *machine, struct refusal *why)
 	unsigned n = machine->options->n_nets;
 	int rc = 0;
 
-	machine->virtio = (struct virtio_world){.events = &machine->events,
+	machine->virtio = (struct virtio_world){.kvm = &machine->kvm,
 						.ram = &machine->ram,
 						.mmio = &machine->mmio,
 						.wake_fd = machine->wake_fd};
-	if (events_init(&machine->events, machine->kvm.vm_fd, n * VIRTIO_MAX_QUEUES) < 0)
+	if (kvm_init_routes(&machine->kvm, n * VIRTIO_MAX_QUEUES) < 0)
 		return refuse(why, ENOMEM, "out of memory");
 	serial_init(&machine->serial, serial_irq, serial_transmit, machine);
 	bus_add(io, &(struct bus_range){"serial", PORT_COM1, SERIAL_PORTS, true, &serial_ops,
@@ -183,7 +182,6 @@ void machine_close(struct machine *machine)
 		vcpu_close(&machine->vcpu[i]);
 	for (unsigned i = 0; i < machine->n_nets; i++)
 		virtio_net_close(&machine->net[i]);
-	events_fini(&machine->events);
 	kvm_close(&machine->kvm);
 	guest_ram_close(&machine->ram);
 	if (machine->process_status_fd >= 0)
@@ -237,7 +235,7 @@ void machine_halt(struct machine *machine)
 void machine_press_power_button(struct machine *machine)
 {
 	pthread_mutex_lock(&machine->lock);
-	events_set_pin(&machine->events, GSI_POWER_BUTTON, true);
-	events_set_pin(&machine->events, GSI_POWER_BUTTON, false);
+	kvm_set_pin(&machine->kvm, GSI_POWER_BUTTON, true);
+	kvm_set_pin(&machine->kvm, GSI_POWER_BUTTON, false);
 	pthread_mutex_unlock(&machine->lock);
 }

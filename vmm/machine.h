@@ -31,7 +31,6 @@ struct machine {
 	struct bus io, mmio;
 	struct pci_host pci;
 	struct serial serial;
-	struct events events;
 	struct console console;
 	struct virtio_world virtio;
 	unsigned n_nets;

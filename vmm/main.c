@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "vmm/control.h"
-#include "vmm/report.h"
 
 static int fail(const struct refusal *why)
 {

@@ -1,4 +1,4 @@
-#include "vmm/report.h"
+#include "vmm/control.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -169,7 +169,7 @@ void report_stats(struct machine *machine)
 		print_net(&machine->net[i], &machine->link[i]);
 	pthread_mutex_unlock(&machine->lock);
 	say("stats: interrupt routes set %lu, console bytes dropped %lu",
-	    machine->events.n_route_updates, machine->console.n_dropped);
+	    machine->kvm.n_route_updates, machine->console.n_dropped);
 	if (entered->tv_sec)
 		say("stats: start to first guest instruction: %.2f ms",
 		    (double)entered->tv_sec * 1e3 + (double)entered->tv_nsec / 1e6 -

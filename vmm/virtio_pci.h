@@ -12,8 +12,7 @@
 #ifndef RINGWAY_VMM_VIRTIO_PCI_H
 #define RINGWAY_VMM_VIRTIO_PCI_H
 
-#include "vmm/events.h"
-#include "vmm/guest_ram.h"
+#include "vmm/kvm.h"
 #include "vmm/pci.h"
 
 enum {
@@ -72,7 +71,7 @@ bool virtio_queue_areas(const struct guest_ram *ram, const struct virtio_queue *
 
 /* What all virtio devices of a machine share. */
 struct virtio_world {
-	struct events *events;
+	struct kvm *kvm;
 	const struct guest_ram *ram;
 	struct bus *mmio;
 	int wake_fd; /* written when the control thread has to look */

@@ -49,28 +49,27 @@ static bool report(struct virtio_pci *vp, unsigned queue, const char *what, int 
 static void update_queue(struct virtio_pci *vp, unsigned index)
 {
 	struct virtio_queue *queue = &vp->queue[index];
-	struct events *events = vp->world->events;
+	struct kvm *kvm = vp->world->kvm;
 	const struct msi_message *message;
 
 	if (!queue->enabled || queue->call_fd < 0 || virtio_net_is_local(vp, index) ||
 	    !is_open(&vp->msix, queue->vector)) {
 		if (queue->attached)
 			report(vp, index, "detach interrupt",
-			       events_attach(events, queue->gsi, queue->call_fd, false));
+			       kvm_attach(kvm, queue->gsi, queue->call_fd, false));
 		queue->attached = false;
 		return;
 	}
 	message = &vp->msix.table[queue->vector].message;
 	/* The same message needs no new table. */
 	if (memcmp(message, &queue->routed, sizeof(*message)) != 0) {
-		if (!report(vp, index, "route interrupt",
-			    events_route(events, queue->gsi, message)))
+		if (!report(vp, index, "route interrupt", kvm_route(kvm, queue->gsi, message)))
 			return;
 		queue->routed = *message;
 	}
 	if (!queue->attached)
 		queue->attached = report(vp, index, "attach interrupt",
-					 events_attach(events, queue->gsi, queue->call_fd, true));
+					 kvm_attach(kvm, queue->gsi, queue->call_fd, true));
 }
 
 void virtio_vectors_update(struct virtio_pci *vp)
@@ -95,7 +94,7 @@ void virtio_vectors_send(struct virtio_pci *vp, uint16_t vector)
 		vp->msix.pending |= UINT64_C(1) << vector;
 		return;
 	}
-	rc = events_send(vp->world->events, &vp->msix.table[vector].message);
+	rc = kvm_send(vp->world->kvm, &vp->msix.table[vector].message);
 	if (rc < 0)
 		virtio_pci_complain(vp, "vector %u: send: %s", vector, strerror(-rc));
 }
@@ -120,7 +119,7 @@ uint64_t virtio_vectors_pending(const struct virtio_pci *vp, unsigned offset, un
 
 void virtio_vectors_doorbells(struct virtio_pci *vp, uint64_t base, bool on)
 {
-	struct events *events = vp->world->events;
+	struct kvm *kvm = vp->world->kvm;
 
 	for (unsigned i = 0; i < vp->n_queues; i++) {
 		struct virtio_queue *queue = &vp->queue[i];
@@ -128,15 +127,14 @@ void virtio_vectors_doorbells(struct virtio_pci *vp, uint64_t base, bool on)
 
 		if (queue->doorbell && (!on || addr != queue->doorbell_addr)) {
 			report(vp, i, "remove doorbell",
-			       events_doorbell(events, queue->doorbell_addr, queue->kick_fd,
-					       false));
+			       kvm_doorbell(kvm, queue->doorbell_addr, queue->kick_fd, false));
 			queue->doorbell = false;
 		}
 		if (!on || queue->doorbell || !queue->enabled || queue->kick_fd < 0 ||
 		    virtio_net_is_local(vp, i))
 			continue;
 		queue->doorbell = report(vp, i, "add doorbell",
-					 events_doorbell(events, addr, queue->kick_fd, true));
+					 kvm_doorbell(kvm, addr, queue->kick_fd, true));
 		queue->doorbell_addr = addr;
 	}
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "tests/suite.h"
-#include "vmm/acpi.h"
+#include "vmm/boot.h"
 #include "vmm/layout.h"
 
 enum {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
-#include <string.h>
 
 static unsigned index_of(unsigned gsi)
 {
@@ -70,9 +69,9 @@ static int take_message(struct fake_events *self, const struct kvm_msi *msi)
 	return 0;
 }
 
-static int fake_call(struct events *events, unsigned long request, void *argument)
+static int fake_call(struct kvm *kvm, unsigned long request, void *argument)
 {
-	struct fake_events *self = (struct fake_events *)events;
+	struct fake_events *self = (struct fake_events *)kvm;
 
 	switch (request) {
 	case KVM_SET_GSI_ROUTING:
@@ -93,13 +92,13 @@ static int fake_call(struct events *events, unsigned long request, void *argumen
 
 void fake_events_init(struct fake_events *fake)
 {
-	memset(fake, 0, sizeof(*fake));
-	if (events_init(&fake->base, -1, FAKE_MAX_GSIS) < 0)
+	*fake = (struct fake_events){.base = {.fd = -1, .vm_fd = -1}};
+	if (kvm_init_routes(&fake->base, FAKE_MAX_GSIS) < 0)
 		abort();
 	fake->base.call = fake_call;
 }
 
 void fake_events_fini(struct fake_events *fake)
 {
-	events_fini(&fake->base);
+	kvm_close(&fake->base);
 }
