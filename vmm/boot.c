@@ -109,9 +109,9 @@ int boot_place_initrd(const struct guest_ram *ram, const struct boot_source *sou
 	return 0;
 }
 
-unsigned boot_memory_map(const struct guest_ram *ram, struct boot_range range[BOOT_MAX_RANGES])
+unsigned boot_memory_map(const struct guest_ram *ram, struct boot_e820_entry *range)
 {
-	const struct boot_range all[BOOT_MAX_RANGES] = {
+	const struct boot_e820_entry all[BOOT_MAX_RANGES] = {
 		{0, LAYOUT_LOW_RAM_END, BOOT_RANGE_RAM},
 		{LAYOUT_LOW_RAM_END, LAYOUT_HIGH_RAM - LAYOUT_LOW_RAM_END, BOOT_RANGE_RESERVED},
 		{LAYOUT_HIGH_RAM, guest_ram_low_end(ram) - LAYOUT_HIGH_RAM, BOOT_RANGE_RAM},

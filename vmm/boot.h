@@ -9,6 +9,7 @@
 #ifndef RINGWAY_VMM_BOOT_H
 #define RINGWAY_VMM_BOOT_H
 
+#include <asm/bootparam.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,21 +61,17 @@ int boot_place_cmdline(const struct guest_ram *ram, const struct boot_source *so
 int boot_place_initrd(const struct guest_ram *ram, const struct boot_source *source,
 		      struct boot_plan *plan, uint64_t ceiling, struct refusal *why);
 
-struct boot_range {
-	uint64_t start;
-	uint64_t len;
-	uint32_t type; /* 1 RAM, 2 reserved; the same numbers in e820 and PVH */
-};
-
 enum {
 	ACPI_AREA_LEN = 0x4000,
 	BOOT_MAX_RANGES = 4,
-	BOOT_RANGE_RAM = 1,
+	BOOT_RANGE_RAM = 1, /* the same numbers in e820 and PVH */
 	BOOT_RANGE_RESERVED = 2,
 };
 
-/* The memory map that the kernel is told. Returns how many ranges it wrote. */
-unsigned boot_memory_map(const struct guest_ram *ram, struct boot_range range[BOOT_MAX_RANGES]);
+/* The memory map that the kernel is told: at most BOOT_MAX_RANGES. Returns how many ranges it
+ * wrote.
+ */
+unsigned boot_memory_map(const struct guest_ram *ram, struct boot_e820_entry *range);
 
 /* The kernel that runs when no other is given: the ELF file of tests/guest. */
 extern const uint8_t built_in_guest[];

@@ -1,4 +1,3 @@
-#include <asm/bootparam.h>
 #include <errno.h>
 #include <string.h>
 
@@ -86,9 +85,6 @@ static int place_payload(const struct guest_ram *ram, const struct boot_file *ke
 static void fill_zero_page(const struct guest_ram *ram, struct boot_params *params,
 			   const struct setup_header *hdr, const struct boot_plan *plan)
 {
-	struct boot_range range[BOOT_MAX_RANGES];
-	unsigned n = boot_memory_map(ram, range);
-
 	memset(params, 0, sizeof(*params));
 	params->hdr = *hdr;
 	params->hdr.type_of_loader = LOADER_UNDEFINED;
@@ -97,12 +93,7 @@ static void fill_zero_page(const struct guest_ram *ram, struct boot_params *para
 	params->hdr.ramdisk_size = (uint32_t)plan->initrd_len;
 	params->hdr.setup_data = 0;
 	params->acpi_rsdp_addr = LAYOUT_ACPI;
-	for (unsigned i = 0; i < n; i++) {
-		params->e820_table[i].addr = range[i].start;
-		params->e820_table[i].size = range[i].len;
-		params->e820_table[i].type = range[i].type;
-	}
-	params->e820_entries = (uint8_t)n;
+	params->e820_entries = (uint8_t)boot_memory_map(ram, params->e820_table);
 }
 
 int boot_bzimage_load(const struct guest_ram *ram, const struct boot_source *source,

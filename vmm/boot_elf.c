@@ -198,7 +198,7 @@ static int load_segments(const struct guest_ram *ram, const struct boot_file *fi
 static void fill_start_page(const struct guest_ram *ram, struct start_page *page,
 			    const struct boot_plan *plan)
 {
-	struct boot_range range[BOOT_MAX_RANGES];
+	struct boot_e820_entry range[BOOT_MAX_RANGES];
 	unsigned n = boot_memory_map(ram, range);
 
 	*page = (struct start_page){
@@ -213,7 +213,7 @@ static void fill_start_page(const struct guest_ram *ram, struct start_page *page
 		.initrd = {.addr = plan->initrd_start, .size = plan->initrd_len}};
 	for (unsigned i = 0; i < n; i++)
 		page->range[i] =
-			(struct start_range){range[i].start, range[i].len, range[i].type, 0};
+			(struct start_range){range[i].addr, range[i].size, range[i].type, 0};
 }
 
 int boot_elf_load(const struct guest_ram *ram, const struct boot_source *source,

@@ -20,12 +20,12 @@ static void print_range(uint64_t start, uint64_t end, const char *what)
 static void print_memory_map(const struct machine *machine)
 {
 	const struct boot_plan *plan = &machine->plan;
-	struct boot_range range[BOOT_MAX_RANGES];
+	struct boot_e820_entry range[BOOT_MAX_RANGES];
 	unsigned n = boot_memory_map(&machine->ram, range);
 
 	printf("memory map\n");
 	for (unsigned i = 0; i < n; i++)
-		print_range(range[i].start, range[i].start + range[i].len,
+		print_range(range[i].addr, range[i].addr + range[i].size,
 			    range[i].type == BOOT_RANGE_RAM ? "RAM" : "reserved");
 	print_range(LAYOUT_PCI_WINDOW, LAYOUT_PCI_WINDOW_END, "PCI window");
 	print_range(plan->kernel_start, plan->kernel_end, "kernel");

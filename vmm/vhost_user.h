@@ -130,8 +130,8 @@ int vhost_user_stop(struct vhost_user *vu, struct vhost_user_device *dev);
 /* To be called when fd is readable or hung up outside of a request: 0, -ECONNRESET or -EPROTO. */
 int vhost_user_check(struct vhost_user *vu);
 
-/* Writes the names of virtio network features, comma separated, always terminated; truncates with
- * "...". */
+/* Writes the names of virtio network features, comma separated; cuts them with "...", for which
+ * there must be room. */
 void vhost_user_feature_names(uint64_t features, char *buf, size_t buf_len);
 
 #endif

@@ -59,29 +59,22 @@ void vhost_user_feature_names(uint64_t features, char *buf, size_t buf_len)
 	const char *word = feature_names;
 	size_t used = 0;
 
-	if (buf_len)
-		buf[0] = '\0';
-	for (unsigned bit = 0; bit < 64; bit++) {
-		int len = (int)strcspn(word, " ");
-		char name[32];
+	buf[0] = '\0';
+	for (unsigned bit = 0; bit < 64; bit++, word += strcspn(word, " ") + 1) {
+		const char *comma = used ? ", " : "";
 
-		if (*word == '-')
-			snprintf(name, sizeof(name), "%sbit %u", used ? ", " : "", bit);
-		else
-			snprintf(name, sizeof(name), "%s%.*s", used ? ", " : "", len, word);
-		word += len + 1;
-		if (!(features >> bit & 1))
+		if (!(features >> bit & 1) || used >= buf_len)
 			continue;
-		/* Room for the dots is kept until the end, so that a cut list always says that it
-		 * is one. */
-		if (used + strlen(name) + sizeof("...") > buf_len) {
-			if (used + sizeof("...") <= buf_len)
-				strcpy(buf + used, "...");
-			return;
-		}
-		strcpy(buf + used, name);
-		used += strlen(name);
+		if (*word == '-')
+			used += (size_t)snprintf(buf + used, buf_len - used, "%sbit %u", comma,
+						 bit);
+		else
+			used += (size_t)snprintf(buf + used, buf_len - used, "%s%.*s", comma,
+						 (int)strcspn(word, " "), word);
 	}
+	/* A cut list says that it is one. */
+	if (used >= buf_len)
+		strcpy(buf + buf_len - sizeof("..."), "...");
 }
 
 static int64_t now_ms(void)

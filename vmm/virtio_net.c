@@ -14,8 +14,6 @@
 #define BIT(n) (UINT64_C(1) << (n))
 
 enum {
-	VENDOR_VIRTIO = 0x1af4,
-	DEVICE_MODERN = 0x1040,
 	CLASS_ETHERNET = 0x020000,
 	DUPLEX_FULL = 1,
 	CONTROL_WITHOUT_MQ = 2, /* index of the control queue when MQ is not acked */
@@ -172,12 +170,6 @@ static int open_eventfds(struct virtio_net *net, struct refusal *why)
 int virtio_net_open(struct virtio_net *net, const struct virtio_world *world, unsigned index,
 		    const struct options_net *wish, struct refusal *why)
 {
-	static const struct pci_identity identity = {.vendor = VENDOR_VIRTIO,
-						     .device = DEVICE_MODERN + VIRTIO_ID_NET,
-						     .subsystem_vendor = VENDOR_VIRTIO,
-						     .subsystem = DEVICE_MODERN + VIRTIO_ID_NET,
-						     .class_code = CLASS_ETHERNET,
-						     .revision = 1};
 	uint64_t bar_base = LAYOUT_PCI_WINDOW + (uint64_t)index * VIRTIO_BAR_LEN;
 
 	*net = (struct virtio_net){.vp = {.world = world,
@@ -193,7 +185,7 @@ int virtio_net_open(struct virtio_net *net, const struct virtio_world *world, un
 					      .speed = UINT32_MAX /* unknown */}};
 	memcpy(net->config.mac, wish->mac, sizeof(net->config.mac));
 	snprintf(net->name, sizeof(net->name), "net%u", index);
-	virtio_pci_init(&net->vp, net->name, &identity, bar_base,
+	virtio_pci_init(&net->vp, net->name, VIRTIO_ID_NET, CLASS_ETHERNET, bar_base,
 			GSI_MSI_FIRST + index * VIRTIO_MAX_QUEUES);
 	return open_eventfds(net, why);
 }

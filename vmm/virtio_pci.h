@@ -106,8 +106,8 @@ struct virtio_pci {
 
 /* The caller has set world, config and n_queues. It then sets offered, kick_fd and call_fd, and
  * adds vp->pci to the host. */
-void virtio_pci_init(struct virtio_pci *vp, const char *name, const struct pci_identity *identity,
-		     uint64_t bar_base, unsigned first_gsi);
+void virtio_pci_init(struct virtio_pci *vp, const char *name, uint16_t virtio_id,
+		     uint32_t class_code, uint64_t bar_base, unsigned first_gsi);
 
 /* Configuration space has changed: new generation, interrupt. */
 void virtio_pci_config_changed(struct virtio_pci *vp);

@@ -421,15 +421,15 @@ static void elf_notes_of_any_length_end_the_walk(void)
 /* VMM-06 */
 static void memory_map_leaves_the_hole_below_four_gib(void)
 {
-	struct boot_range range[BOOT_MAX_RANGES];
+	struct boot_e820_entry range[BOOT_MAX_RANGES];
 	struct guest_ram ram;
 	struct refusal why;
 
 	CU_ASSERT_EQUAL(guest_ram_open(&ram, UINT64_C(5) << 30, LAYOUT_PAGE, false, &why), 0);
 	CU_ASSERT_EQUAL(boot_memory_map(&ram, range), 4);
-	CU_ASSERT_EQUAL(range[2].start + range[2].len, LAYOUT_RAM_HOLE);
-	CU_ASSERT_EQUAL(range[3].start, LAYOUT_RAM_ABOVE);
-	CU_ASSERT_EQUAL(range[3].len, UINT64_C(2) << 30);
+	CU_ASSERT_EQUAL(range[2].addr + range[2].size, LAYOUT_RAM_HOLE);
+	CU_ASSERT_EQUAL(range[3].addr, LAYOUT_RAM_ABOVE);
+	CU_ASSERT_EQUAL(range[3].size, UINT64_C(2) << 30);
 	CU_ASSERT_PTR_NULL(guest_ram_at(&ram, LAYOUT_RAM_HOLE - 1, 2));
 	CU_ASSERT_PTR_NULL(guest_ram_at(&ram, LAYOUT_RAM_HOLE, 1));
 	CU_ASSERT_PTR_NOT_NULL(guest_ram_at(&ram, LAYOUT_RAM_ABOVE, UINT64_C(2) << 30));

@@ -270,10 +270,10 @@ static void feature_lists_say_when_they_were_cut(void)
 	CU_ASSERT_STRING_EQUAL(buf, "MRG_RXBUF, VERSION_1, bit 50");
 	vhost_user_feature_names(UINT64_MAX, buf, 20);
 	CU_ASSERT_STRING_EQUAL(buf, "CSUM, GUEST_CSUM...");
-	vhost_user_feature_names(UINT64_MAX, buf, 19);
-	CU_ASSERT_STRING_EQUAL(buf, "CSUM...");
-	vhost_user_feature_names(UINT64_MAX, buf, 2);
-	CU_ASSERT_STRING_EQUAL(buf, "");
+	vhost_user_feature_names(FEATURE(0) | FEATURE(1), buf, 17);
+	CU_ASSERT_STRING_EQUAL(buf, "CSUM, GUEST_CSUM");
+	vhost_user_feature_names(FEATURE(0) | FEATURE(1), buf, 16);
+	CU_ASSERT_STRING_EQUAL(buf, "CSUM, GUEST_...");
 	vhost_user_feature_names(0, buf, sizeof(buf));
 	CU_ASSERT_STRING_EQUAL(buf, "");
 }
