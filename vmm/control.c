@@ -15,7 +15,7 @@ enum {
 	POLL_CONSOLE,
 	POLL_LINKS,
 	SAME_REQUEST_MS = 500, /* supervisors signal a process and its group: that is one request */
-	TYPED_LEN = 256,
+	TYPED_LEN = 4096,
 	TYPED_RETRY_MS = 10, /* while the guest's receiver is full */
 };
 
@@ -189,8 +189,9 @@ static void read_console(struct control *control)
 {
 	char command;
 
-	control->n_typed = console_read(&control->machine->console, control->typed,
-					sizeof(control->typed), &command);
+	control->n_typed +=
+		console_read(&control->machine->console, control->typed + control->n_typed,
+			     TYPED_LEN - control->n_typed, &command);
 	if (command)
 		obey(control, command);
 }
@@ -221,7 +222,9 @@ static void wait_and_dispatch(struct control *control)
 	struct pollfd fds[POLL_LINKS + OPTIONS_MAX_NETS] = {
 		[POLL_WAKE] = {.fd = machine->wake_fd, .events = POLLIN},
 		[POLL_SIGNAL] = {.fd = control->signal_fd, .events = POLLIN},
-		[POLL_CONSOLE] = {.fd = control->n_typed ? -1 : machine->console.in_fd,
+		/* As long as there is room, also while the guest takes nothing: keys are for us,
+		   too. */
+		[POLL_CONSOLE] = {.fd = control->n_typed < TYPED_LEN ? machine->console.in_fd : -1,
 				  .events = POLLIN}};
 	int64_t now = now_ms(), then = sooner(control->stop_at_ms, control->timeout_at_ms);
 	uint64_t count;
