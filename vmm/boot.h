@@ -22,44 +22,36 @@ struct boot_file {
 	const char *name; /* for refusals */
 };
 
-struct boot_source {
-	struct boot_file kernel;
-	struct boot_file initrd; /* len 0: none */
-	const char *cmdline;
-};
-
 enum boot_mode {
 	BOOT_LONG_MODE,	     /* bzImage: 64-bit entry, identity mapped; argument in rsi */
 	BOOT_PROTECTED_MODE, /* PVH: 32-bit entry, no paging; argument in ebx */
 };
 
-struct boot_plan {
+struct boot {
+	const struct guest_ram *ram;
+	struct boot_file kernel;
+	struct boot_file initrd; /* len 0: none */
+	const char *cmdline;
+	/* Written by boot_load(). */
 	enum boot_mode mode;
 	uint64_t entry;
-	uint64_t argument;   /* guest-physical address of boot_params or hvm_start_info */
-	uint64_t kernel_end; /* what the kernel needs in place, exclusive */
+	uint64_t argument; /* guest-physical address of boot_params or hvm_start_info */
 	uint64_t kernel_start;
+	uint64_t kernel_end; /* what the kernel needs in place, exclusive */
 	uint64_t initrd_start;
-	size_t initrd_len;
 };
 
 /* Loads whichever kind of kernel it is. */
-int boot_load(const struct guest_ram *ram, const struct boot_source *source, struct boot_plan *plan,
-	      struct refusal *why);
+int boot_load(struct boot *boot, struct refusal *why);
 
-/* The two kinds, for boot_load(), which puts the name of the kernel before what they refuse, and
- * for the tests. */
-int boot_bzimage_load(const struct guest_ram *ram, const struct boot_source *source,
-		      struct boot_plan *plan, struct refusal *why);
-int boot_elf_load(const struct guest_ram *ram, const struct boot_source *source,
-		  struct boot_plan *plan, struct refusal *why);
+/* The two kinds, for boot_load(), which puts the name of the kernel before what they refuse. */
+int boot_bzimage_load(struct boot *boot, struct refusal *why);
+int boot_elf_load(struct boot *boot, struct refusal *why);
 
 /* Used by both: the command line at LAYOUT_CMDLINE (max_len without the NUL), and the initrd as
  * high as possible between the end of the kernel and ceiling. */
-int boot_place_cmdline(const struct guest_ram *ram, const struct boot_source *source,
-		       size_t max_len, struct refusal *why);
-int boot_place_initrd(const struct guest_ram *ram, const struct boot_source *source,
-		      struct boot_plan *plan, uint64_t ceiling, struct refusal *why);
+int boot_place_cmdline(const struct boot *boot, size_t max_len, struct refusal *why);
+int boot_place_initrd(struct boot *boot, uint64_t ceiling, struct refusal *why);
 
 enum {
 	ACPI_AREA_LEN = 0x4000,

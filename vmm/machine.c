@@ -98,36 +98,35 @@ static int map_file(const char *path, const char *what, struct boot_file *file, 
  */
 static void unmap_file(struct boot_file *file)
 {
-	if (file->len)
+	if (file->bytes)
 		munmap((void *)(uintptr_t)file->bytes, file->len);
+	file->bytes = NULL;
 }
 
 static int load_kernel(struct machine *machine, struct refusal *why)
 {
 	const struct options *options = machine->options;
-	struct boot_file kernel = {built_in_guest, built_in_guest_len, "(built in)"};
-	struct boot_file initrd = {.len = 0};
-	int n = snprintf(machine->cmdline, sizeof(machine->cmdline), "%s%s%s",
-			 options->kernel ? default_cmdline : "",
-			 options->kernel && *options->append ? " " : "", options->append);
-	int rc = 0;
+	struct boot *boot = &machine->boot;
+	int rc = 0, n = snprintf(machine->cmdline, sizeof(machine->cmdline), "%s%s%s",
+				 options->kernel ? default_cmdline : "",
+				 options->kernel && *options->append ? " " : "", options->append);
 
 	if ((size_t)n >= sizeof(machine->cmdline))
 		return refuse(why, E2BIG,
 			      "command line: longer than %zu characters; shorten --append",
 			      sizeof(machine->cmdline) - 1);
+	*boot = (struct boot){.ram = &machine->ram,
+			      .kernel = {built_in_guest, built_in_guest_len, "(built in)"},
+			      .cmdline = machine->cmdline};
 	if (options->kernel)
-		rc = map_file(options->kernel, "kernel", &kernel, why);
+		rc = map_file(options->kernel, "kernel", &boot->kernel, why);
 	if (rc == 0 && options->initrd)
-		rc = map_file(options->initrd, "initrd", &initrd, why);
-	rc = rc
-		     ?: boot_load(&machine->ram,
-				  &(struct boot_source){kernel, initrd, machine->cmdline},
-				  &machine->plan, why);
+		rc = map_file(options->initrd, "initrd", &boot->initrd, why);
+	rc = rc ?: boot_load(boot, why);
 	if (options->kernel)
-		unmap_file(&kernel);
-	unmap_file(&initrd);
-	if (rc == 0 && machine->kvm.emulates && machine->plan.mode == BOOT_LONG_MODE)
+		unmap_file(&boot->kernel);
+	unmap_file(&boot->initrd);
+	if (rc == 0 && machine->kvm.emulates && boot->mode == BOOT_LONG_MODE)
 		say("this host's /dev/kvm emulates every instruction (kvm_pvm): a distribution "
 		    "kernel will not boot in useful time; the built-in guest will. Use a host with "
 		    "VMX or SVM, or QEMU");
@@ -208,7 +207,7 @@ int machine_arm(struct machine *machine, struct refusal *why)
 	for (; machine->n_vcpus < n && rc == 0; machine->n_vcpus++)
 		rc = vcpu_open(&machine->vcpu[machine->n_vcpus], &machine->world, machine->n_vcpus,
 			       why);
-	rc = rc ?: vcpu_state_enter(machine->vcpu[0].fd, &machine->ram, &machine->plan, why);
+	rc = rc ?: vcpu_state_enter(machine->vcpu[0].fd, &machine->boot, why);
 	for (unsigned i = 0; i < n && rc == 0; i++)
 		rc = vcpu_start(&machine->vcpu[i], why);
 	return rc ?: console_start(&machine->console, options->sandbox, why)

@@ -24,7 +24,7 @@ struct machine {
 	int64_t born_ns; /* CLOCK_MONOTONIC at the start of the process */
 	struct kvm kvm;
 	struct guest_ram ram;
-	struct boot_plan plan;
+	struct boot boot;
 	char cmdline[MACHINE_CMDLINE_LEN];
 
 	pthread_mutex_t lock;

@@ -19,7 +19,7 @@ static void print_range(uint64_t start, uint64_t end, const char *what)
 
 static void print_memory_map(const struct machine *machine)
 {
-	const struct boot_plan *plan = &machine->plan;
+	const struct boot *boot = &machine->boot;
 	struct boot_e820_entry range[BOOT_MAX_RANGES];
 	unsigned n = boot_memory_map(&machine->ram, range);
 
@@ -28,11 +28,11 @@ static void print_memory_map(const struct machine *machine)
 		print_range(range[i].addr, range[i].addr + range[i].size,
 			    range[i].type == BOOT_RANGE_RAM ? "RAM" : "reserved");
 	print_range(LAYOUT_PCI_WINDOW, LAYOUT_PCI_WINDOW_END, "PCI window");
-	print_range(plan->kernel_start, plan->kernel_end, "kernel");
-	printf("    entered at 0x%lx (%s)\n", plan->entry,
-	       plan->mode == BOOT_LONG_MODE ? "64-bit" : "PVH");
-	if (plan->initrd_len)
-		print_range(plan->initrd_start, plan->initrd_start + plan->initrd_len, "initrd");
+	print_range(boot->kernel_start, boot->kernel_end, "kernel");
+	printf("    entered at 0x%lx (%s)\n", boot->entry,
+	       boot->mode == BOOT_LONG_MODE ? "64-bit" : "PVH");
+	if (boot->initrd.len)
+		print_range(boot->initrd_start, boot->initrd_start + boot->initrd.len, "initrd");
 }
 
 static void print_pci_map(struct machine *machine)

@@ -73,8 +73,7 @@ int vcpu_state_init(int vcpu_fd, const struct kvm *kvm, unsigned id, unsigned n_
 
 /* Segments, page tables and registers for the entry of the kernel: of the first vCPU. The others
  * wait for it to start them. */
-int vcpu_state_enter(int vcpu_fd, const struct guest_ram *ram, const struct boot_plan *plan,
-		     struct refusal *why);
+int vcpu_state_enter(int vcpu_fd, const struct boot *boot, struct refusal *why);
 
 /* Adapts what KVM supports to one vCPU. The table has room for two entries more. */
 void vcpu_state_adapt_cpuid(struct kvm_cpuid2 *table, const struct vcpu_topology *topology);

@@ -210,29 +210,28 @@ static void build_page_tables(const struct guest_ram *ram)
 			i << PAGE_SHIFT_2M | PAGE_PRESENT_WRITABLE | PAGE_LARGE;
 }
 
-int vcpu_state_enter(int fd, const struct guest_ram *ram, const struct boot_plan *plan,
-		     struct refusal *why)
+int vcpu_state_enter(int fd, const struct boot *boot, struct refusal *why)
 {
-	bool long_mode = plan->mode == BOOT_LONG_MODE;
-	struct kvm_regs regs = {.rip = plan->entry, .rflags = X86_EFLAGS_FIXED};
+	bool long_mode = boot->mode == BOOT_LONG_MODE;
+	struct kvm_regs regs = {.rip = boot->entry, .rflags = X86_EFLAGS_FIXED};
 	struct kvm_fpu fpu = {.fcw = 0x37f, .mxcsr = 0x1f80};
 	struct kvm_sregs sregs;
 	int rc = KVM_CALL(fd, KVM_GET_SREGS, &sregs, why);
 
 	if (rc < 0)
 		return rc;
-	set_segments(&sregs, ram, long_mode);
+	set_segments(&sregs, boot->ram, long_mode);
 	sregs.cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_NE;
 	if (long_mode) {
-		build_page_tables(ram);
+		build_page_tables(boot->ram);
 		sregs.cr0 |= X86_CR0_PG | X86_CR0_WP;
 		sregs.cr3 = LAYOUT_PML4;
 		sregs.cr4 = X86_CR4_PAE;
 		sregs.efer |= EFER_LME | EFER_LMA;
-		regs.rsi = plan->argument;
+		regs.rsi = boot->argument;
 		regs.rsp = LAYOUT_BOOT_STACK;
 	} else {
-		regs.rbx = plan->argument;
+		regs.rbx = boot->argument;
 	}
 	return KVM_CALL(fd, KVM_SET_SREGS, &sregs, why) ?: KVM_CALL(fd, KVM_SET_REGS, &regs, why)
 							?: KVM_CALL(fd, KVM_SET_FPU, &fpu, why);
