@@ -43,15 +43,6 @@ static const struct signature *signature_of(const struct boot_file *file)
 	return NULL;
 }
 
-const char *boot_kind_name(const struct boot_file *file)
-{
-	const struct signature *s = signature_of(file);
-
-	if (file->len == 0)
-		return "an empty file";
-	return s ? s->name : "a file of unknown kind";
-}
-
 int boot_load(struct boot *boot, struct refusal *why)
 {
 	const struct signature *s = signature_of(&boot->kernel);
@@ -63,7 +54,7 @@ int boot_load(struct boot *boot, struct refusal *why)
 		return refuse(why, ENOEXEC,
 			      "kernel %s: is %s; give a bzImage (/boot/vmlinuz-*) or an ELF "
 			      "vmlinux with a PVH note",
-			      boot->kernel.name, boot_kind_name(&boot->kernel));
+			      boot->kernel.name, s ? s->name : "a file of unknown kind");
 	rc = s->load(boot, &inner);
 	return rc < 0 ? refuse(why, -rc, "kernel %s: %s", boot->kernel.name, inner.text) : 0;
 }

@@ -78,7 +78,4 @@ void acpi_build(uint8_t area[ACPI_AREA_LEN], unsigned n_cpus);
 /* Writes each table of the area to a file of its own, DIRECTORY/XSDT.aml and so on. */
 int acpi_dump(const uint8_t *area, const char *directory);
 
-/* What the first bytes of a file look like: "a gzip file", "a bzImage", ... */
-const char *boot_kind_name(const struct boot_file *file);
-
 #endif

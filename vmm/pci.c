@@ -65,12 +65,11 @@ unsigned pci_add_capability(struct pci_function *function, const void *body, uns
 	return at;
 }
 
-uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigned width)
+/* target_of() has seen to it that an access lies in the 256 bytes. */
+static uint32_t config_read(struct pci_function *function, unsigned offset, unsigned width)
 {
 	uint32_t value = 0;
 
-	if (offset > PCI_CONFIG_LEN || width > PCI_CONFIG_LEN - offset)
-		return (uint32_t)bus_ones(width);
 	if (function->accessed)
 		function->accessed(function, offset, width, false);
 	memcpy(&value, function->config + offset, width);
@@ -81,7 +80,7 @@ uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigne
  * the all-ones pattern of sizing lies outside, too. */
 static void decode_bar(struct pci_function *function)
 {
-	uint64_t base = pci_config_read(function, PCI_BASE_ADDRESS_0, 4) & ~0xfu;
+	uint64_t base = config_read(function, PCI_BASE_ADDRESS_0, 4) & ~0xfu;
 	bool enabled = (function->config[PCI_COMMAND] & PCI_COMMAND_MEMORY) &&
 		       base >= LAYOUT_PCI_WINDOW &&
 		       base + function->bar_len <= LAYOUT_PCI_WINDOW_END;
@@ -96,11 +95,9 @@ static void decode_bar(struct pci_function *function)
 	function->bar_enabled = enabled;
 }
 
-void pci_config_write(struct pci_function *function, unsigned offset, unsigned width,
-		      uint32_t value)
+static void config_write(struct pci_function *function, unsigned offset, unsigned width,
+			 uint32_t value)
 {
-	if (offset > PCI_CONFIG_LEN || width > PCI_CONFIG_LEN - offset)
-		return;
 	for (unsigned i = 0; i < width; i++) {
 		uint8_t mask = function->writable[offset + i];
 		uint8_t byte = (uint8_t)(value >> (8 * i));
@@ -144,7 +141,7 @@ static uint64_t host_read(void *device, uint64_t offset, unsigned width)
 	if (is_latch(offset, width))
 		return host->address;
 	function = target_of(host, offset, width, &reg);
-	return function ? pci_config_read(function, reg, width) : bus_ones(width);
+	return function ? config_read(function, reg, width) : bus_ones(width);
 }
 
 static void host_write(void *device, uint64_t offset, unsigned width, uint64_t value)
@@ -159,7 +156,7 @@ static void host_write(void *device, uint64_t offset, unsigned width, uint64_t v
 	}
 	function = target_of(host, offset, width, &reg);
 	if (function)
-		pci_config_write(function, reg, width, (uint32_t)value);
+		config_write(function, reg, width, (uint32_t)value);
 }
 
 static const struct bus_ops host_ops = {.read = host_read, .write = host_write};

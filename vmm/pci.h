@@ -57,8 +57,4 @@ void pci_set_bar(struct pci_function *function, uint32_t len, uint64_t base);
  * second, the link to the next one, is filled in. */
 unsigned pci_add_capability(struct pci_function *function, const void *body, unsigned len);
 
-uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigned width);
-void pci_config_write(struct pci_function *function, unsigned offset, unsigned width,
-		      uint32_t value);
-
 #endif

@@ -20,6 +20,7 @@ struct rule {
 };
 
 #define CALL(name)    ALL, SCMP_SYS(name) /* memory, locks, time, the end of a thread, lines */
+#define NO_VCPU(name) 1 << SANDBOX_CONTROL | 1 << SANDBOX_WRITER, SCMP_SYS(name)
 #define CONTROL(name) 1 << SANDBOX_CONTROL, SCMP_SYS(name)
 #define DEVICES	      1 << SANDBOX_VCPU | 1 << SANDBOX_CONTROL
 
@@ -29,7 +30,7 @@ static const struct rule calls[] = {
 	{CALL(munmap)},		{CALL(madvise)},	 {CALL(brk)},
 	{CALL(exit)},		{CALL(exit_group)},	 {CALL(sched_yield)},
 	{CALL(gettid)},		{CALL(getpid)},		 {CALL(tgkill)},
-	{CALL(poll)},		{CALL(clock_nanosleep)}, {CALL(read)},
+	{CALL(poll)},		{CALL(clock_nanosleep)}, {NO_VCPU(read)},
 	{CONTROL(pread64)},	{CONTROL(ppoll)},	 {CONTROL(sendmsg)},
 	{CONTROL(recvmsg)},	{CONTROL(connect)},	 {CONTROL(accept4)},
 	{CONTROL(close)},	{CONTROL(fcntl)},	 {CONTROL(unlink)},

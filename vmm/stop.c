@@ -19,7 +19,7 @@ static const struct {
 	[STOP_TRIPLE_FAULT] = {"triple-fault", EXIT_CODE_TRIPLE_FAULT},
 	[STOP_KVM] = {"kvm-error", EXIT_CODE_KVM},
 	[STOP_LAUNCHER] = {"launcher-error", EXIT_CODE_LAUNCHER},
-	[STOP_EXIT_PORT] = {"exit-port", 0}, /* and what the guest said */
+	[STOP_EXIT_PORT] = {"exit-port", 0}, /* what the guest said */
 };
 static_assert(sizeof(causes) / sizeof(causes[0]) == STOP_N, "a name for each cause");
 
@@ -51,9 +51,9 @@ enum stop_cause stop_cause_of(const struct stop *stop)
 
 int stop_exit_code(const struct stop *stop)
 {
-	enum stop_cause cause = stop_cause_of(stop);
+	int cause = atomic_load(&stop->cause);
 
-	return causes[cause].exit_code + atomic_load(&stop->cause) - (int)cause;
+	return cause < STOP_EXIT_PORT ? causes[cause].exit_code : cause - STOP_EXIT_PORT;
 }
 
 const char *stop_name(const struct stop *stop)

@@ -264,7 +264,7 @@ static void what_is_no_kernel_is_called_by_its_name(void)
 		const char *bytes;
 		size_t len;
 		const char *word;
-	} cases[] = {{"", 0, "empty"},
+	} cases[] = {{"", 0, "unknown kind"},
 		     {"x", 1, "unknown"},
 		     {"\037\213\b\0", 4, "gzip"},
 		     {"\3757zXZ\0", 6, "xz"},
