@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -58,16 +59,20 @@ static int64_t now_ms(void)
 	return machine_now_ns() / 1000000;
 }
 
-/* Without --status-fd it is -1, and nothing is written. */
-static int status_fd(const struct machine *machine)
+__attribute__((format(printf, 2, 3))) static void report(const struct machine *machine,
+							 const char *format, ...)
 {
-	return machine->options->status_fd;
+	va_list args;
+
+	va_start(args, format);
+	if (machine->options->status_fd >= 0)
+		vdprintf(machine->options->status_fd, format, args);
+	va_end(args);
 }
 
 void control_report_exit(const struct machine *machine)
 {
-	dprintf(status_fd(machine), "exit %d %s\n", stop_exit_code(&machine->stop),
-		stop_name(&machine->stop));
+	report(machine, "exit %d %s\n", stop_exit_code(&machine->stop), stop_name(&machine->stop));
 }
 
 static void report_changes(struct control *control)
@@ -78,15 +83,15 @@ static void report_changes(struct control *control)
 		bool up = machine->net[i].link_up;
 
 		if (up != control->link_up[i])
-			dprintf(status_fd(machine), "link net%u %s\n", i, up ? "up" : "down");
+			report(machine, "link net%u %s\n", i, up ? "up" : "down");
 		control->link_up[i] = up;
 		if (!machine->link[i].known && !control->waiting_reported[i]) {
-			dprintf(status_fd(machine), "waiting net%u %s\n", i, machine->link[i].path);
+			report(machine, "waiting net%u %s\n", i, machine->link[i].path);
 			control->waiting_reported[i] = true;
 		}
 	}
 	if (machine->stop.ready && !control->ready_reported) {
-		dprintf(status_fd(machine), "ready\n");
+		report(machine, "ready\n");
 		control->ready_reported = true;
 	}
 }
@@ -260,7 +265,7 @@ static void step_links(struct control *control)
 	/* What a device offers is known only when its back-end is. */
 	if (!control->running && n_known == machine->n_nets) {
 		control->running = true;
-		dprintf(status_fd(machine), "running\n");
+		report(machine, "running\n");
 		machine_run(machine);
 	}
 }
