@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "vmm/control.h"
 
@@ -51,12 +50,13 @@ static int live(struct machine *machine, const struct options *options)
 
 int main(int argc, char **argv)
 {
-	const int64_t born_ns = machine_now_ns();
+	/* Large, zero until it is touched, and never freed: a console's writer that is stuck in a
+	 * stopped terminal looks at it until the process ends. */
+	static struct machine machine;
 	struct options options;
-	struct machine *machine;
 	struct refusal why;
-	int code;
 
+	machine.born_ns = machine_now_ns();
 	if (options_parse(&options, argc, argv, &why) < 0)
 		return fail(&why);
 	if (options.help)
@@ -65,12 +65,5 @@ int main(int argc, char **argv)
 		puts("ringway-vmm " RINGWAY_VERSION);
 	if (options.help || options.version)
 		return 0;
-	/* Large, and zero until it is touched. */
-	machine = calloc(1, sizeof(*machine));
-	if (!machine)
-		return EXIT_CODE_LAUNCHER;
-	machine->born_ns = born_ns;
-	code = live(machine, &options);
-	free(machine);
-	return code;
+	return live(&machine, &options);
 }
