@@ -148,8 +148,7 @@ static const struct tables blank = {
 		 .sleep_status = {PORT(PORT_SLEEP_STATUS)},
 		 .hypervisor = "RINGWAY"},
 	.madt = {.header = {HEADER("APIC", 5)},
-		 .lapic = LAYOUT_LAPIC,
-		 .ioapic = {MADT_TYPE_IOAPIC, sizeof(struct madt_ioapic), .addr = LAYOUT_IOAPIC},
+		 .ioapic = {MADT_TYPE_IOAPIC, sizeof(struct madt_ioapic), 0, 0, 0, 0},
 		 /* Hardware-reduced kernels do not take ISA interrupts for granted. */
 		 .override = {MADT_TYPE_OVERRIDE, sizeof(struct madt_override), 0, GSI_COM1,
 			      GSI_COM1, 0}},
@@ -177,6 +176,8 @@ void acpi_build(uint8_t area[ACPI_AREA_LEN], unsigned n_cpus)
 
 	*t = blank;
 	memcpy(t->dsdt, dsdt_aml, sizeof(dsdt_aml));
+	t->madt.lapic = (uint32_t)LAYOUT_LAPIC;
+	t->madt.ioapic.addr = (uint32_t)LAYOUT_IOAPIC;
 	t->madt.ioapic.id = (uint8_t)n_cpus;
 	for (unsigned i = 0; i < n_cpus; i++)
 		t->madt.cpu[i] = (struct madt_lapic){MADT_TYPE_LAPIC, sizeof(struct madt_lapic),

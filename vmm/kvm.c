@@ -178,7 +178,7 @@ int kvm_init_routes(struct kvm *kvm, unsigned n_gsis)
 	for (unsigned i = 0; i < n_gsis; i++, entry++) {
 		entry->gsi = GSI_MSI_FIRST + i;
 		entry->type = KVM_IRQ_ROUTING_MSI;
-		entry->u.msi.address_lo = LAYOUT_LAPIC;
+		entry->u.msi.address_lo = (uint32_t)LAYOUT_LAPIC;
 	}
 	return 0;
 }

@@ -6,6 +6,8 @@
 #ifndef RINGWAY_VMM_LAYOUT_H
 #define RINGWAY_VMM_LAYOUT_H
 
+#include <stdint.h>
+
 enum {
 	LAYOUT_PAGE = 4096,
 	LAYOUT_GDT = 0x500,
@@ -20,16 +22,14 @@ enum {
 	LAYOUT_KERNEL = 0x1000000, /* pref_address of distribution kernels */
 };
 
-enum {
-	LAYOUT_RAM_HOLE = 0xc0000000, /* RAM below ends here at the latest */
-	LAYOUT_PCI_WINDOW = 0xc0000000,
-	LAYOUT_PCI_WINDOW_END = 0xfec00000,
-	LAYOUT_IOAPIC = 0xfec00000,
-	LAYOUT_LAPIC = 0xfee00000,
-	LAYOUT_IDENTITY_MAP = 0xfffbc000, /* one page, for the kernel side of KVM */
-	LAYOUT_TSS = 0xfffbd000,	  /* three pages, likewise */
-	LAYOUT_RAM_ABOVE = 0x100000000,
-};
+static const uint64_t LAYOUT_RAM_HOLE = 0xc0000000; /* RAM below ends here at the latest */
+static const uint64_t LAYOUT_PCI_WINDOW = 0xc0000000;
+static const uint64_t LAYOUT_PCI_WINDOW_END = 0xfec00000;
+static const uint64_t LAYOUT_IOAPIC = 0xfec00000;
+static const uint64_t LAYOUT_LAPIC = 0xfee00000;
+static const uint64_t LAYOUT_IDENTITY_MAP = 0xfffbc000; /* one page, for the kernel side of KVM */
+static const uint64_t LAYOUT_TSS = 0xfffbd000;		/* three pages, likewise */
+static const uint64_t LAYOUT_RAM_ABOVE = 0x100000000;
 
 enum {
 	PORT_I8042 = 0x64,
