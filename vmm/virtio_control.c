@@ -61,8 +61,8 @@ static bool gather_one(const struct guest_ram *ram, const struct vring_desc *des
 	return true;
 }
 
-/* Follows one chain. A chain is never longer than its table, so a loop ends. The most entries that
- * an indirect table may have: 0 where there may be none. */
+/* Follows one chain. A chain is never longer than its table, so a loop ends. most_indirect: entries
+ * that an indirect table may have; 0 where there may be none. */
 static bool gather_chain(const struct guest_ram *ram, const struct table *table, unsigned index,
 			 unsigned most_indirect, struct gathered *g)
 {
@@ -111,30 +111,32 @@ bool virtio_net_control(struct virtio_net *net, const struct virtio_queue *ring)
 	const bool event_idx = virtio_net_acked(net, VIRTIO_RING_F_EVENT_IDX);
 	struct virtio_areas areas;
 	uint16_t old_used = c->next_used, avail;
+	struct vring_avail *driver;
+	struct vring_used *device;
 
 	if (c->broken || !virtio_queue_areas(net->vp.world->ram, ring, &areas))
 		return false;
-	avail = load16(areas.driver + 2);
+	driver = (struct vring_avail *)(void *)areas.driver;
+	device = (struct vring_used *)(void *)areas.device;
+	avail = load16(&driver->idx);
 	/* More than the ring holds: nothing in it can be believed. */
 	c->broken = (uint16_t)(avail - c->next_avail) > ring->size;
 	if (c->broken || avail == c->next_avail)
 		return false;
 	while (c->next_avail != avail) {
-		uint16_t slot = c->next_avail++ % ring->size;
-		uint16_t head = load16(areas.driver + 4 + 2 * (size_t)slot);
-		struct vring_used_elem used = {head, answer(net, ring, head)};
+		uint16_t head = load16(&driver->ring[c->next_avail++ % ring->size]);
 
-		memcpy(areas.device + 4 + 8 * (size_t)(c->next_used++ % ring->size), &used,
-		       sizeof(used));
+		device->ring[c->next_used++ % ring->size] =
+			(struct vring_used_elem){head, answer(net, ring, head)};
 	}
 	/* The entries before the index that announces them. */
-	__atomic_store_n((uint16_t *)(void *)(areas.device + 2), c->next_used, __ATOMIC_RELEASE);
+	__atomic_store_n(&device->idx, c->next_used, __ATOMIC_RELEASE);
+	/* Behind each ring lies the index at which the other side wants to be told. */
 	if (event_idx)
-		__atomic_store_n((uint16_t *)(void *)(areas.device + 4 + 8 * (size_t)ring->size),
-				 c->next_avail, __ATOMIC_RELAXED);
+		__atomic_store_n((uint16_t *)&device->ring[ring->size], c->next_avail,
+				 __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!event_idx)
-		return !(load16(areas.driver) & VRING_AVAIL_F_NO_INTERRUPT);
-	return vring_need_event(load16(areas.driver + 4 + 2 * (size_t)ring->size), c->next_used,
-				old_used);
+		return !(load16(&driver->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+	return vring_need_event(load16(&driver->ring[ring->size]), c->next_used, old_used);
 }
