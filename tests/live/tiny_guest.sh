@@ -154,6 +154,14 @@ signals_press_the_power_button_first() {
     grep -q "did not power off in time" "$work/err" || fault "the grace is not mentioned"
 }
 
+# Without a back-end, for which a start would wait.
+a_start_is_measured() {
+    local try
+    for ((try = 0; try < 5; try++)); do
+        "$vmm" --append action=poweroff --stats </dev/null 2>&1 | sed -n 's/.*first guest instruction: //p'
+    done | sort -n | sed -n '3s/^/measured: start to first guest instruction, the middle one of five: /p'
+}
+
 # wait_for FILE WORD: up to 20 s.
 wait_for() {
     local try
@@ -191,7 +199,7 @@ guests_ping_without_a_loss_and_without_an_exit_for_a_kick() {
         --append "ip=10.0.0.1 ping=10.0.0.2 count=$count interval_us=0 timeout_ms=4000 quiet=1" </dev/null 2>"$work/a.err"
     code=$?
     grep -h sent "$work/a.out"
-    grep -h -E 'resident|first guest|exit to launcher|kvm: (exits|mmio_exits|irq_inj)|net0: kicks' "$work/a.err"
+    grep -h -E 'resident|exit to launcher|kvm: (exits|mmio_exits|irq_inj)|net0: kicks' "$work/a.err"
     grep -q "$count sent, $count received, 0 lost" "$work/a.out" || fault "lost echoes"
     [[ $code == 0 ]] || fault "the pinging guest ended with $code"
     grep -q "kicks through launcher 0," "$work/a.err" || fault "a kick went through the launcher"
@@ -244,6 +252,7 @@ every_refusal_says_what_to_do
 back_end_without_a_needed_feature_is_named
 acpi_tables_come_apart_without_a_complaint
 signals_press_the_power_button_first
+a_start_is_measured
 start_testpmd
 start_answerer
 guests_ping_without_a_loss_and_without_an_exit_for_a_kick
