@@ -1,8 +1,9 @@
-/* vhost_wire.h - the vhost-user messages that a back-end for network devices gets.
+/* vhost_wire.h - the vhost-user messages that a front-end for network devices and its back-end
+ * exchange.
  *
  * Threads:   none, only types.
  * Ownership: none.
- * Failure:   none; vhost_filter.h checks what is read.
+ * Failure:   none; what a peer sends is checked where it is read.
  *
  * Source: vhost-user specification (QEMU docs/interop/vhost-user.rst). Integers are in the byte
  * order of the host; file descriptors travel beside the bytes as SCM_RIGHTS. */
@@ -35,12 +36,25 @@ enum vhost_user_request {
 	VHOST_USER_REQUEST_N
 };
 
+enum vhost_user_protocol_feature {
+	VHOST_USER_PROTOCOL_MQ = 0,
+	VHOST_USER_PROTOCOL_REPLY_ACK = 3,
+	VHOST_USER_PROTOCOL_MTU = 4,
+	VHOST_USER_PROTOCOL_STATUS = 16,
+};
+
 enum {
+	/* Bits among virtio's features that only front-end and back-end see, never the guest. */
+	VHOST_USER_FEATURE_LOG_ALL = 26,
+	VHOST_USER_FEATURE_PROTOCOL = 30,
+
 	VHOST_USER_VERSION = 1,
 	VHOST_USER_VERSION_MASK = 3,
 	VHOST_USER_FLAG_REPLY = 1 << 2,
+	VHOST_USER_FLAG_NEED_REPLY = 1 << 3,
 
-	VHOST_USER_MAX_REGIONS = 8,
+	VHOST_USER_MAX_QUEUES = 256,
+	VHOST_USER_MAX_REGIONS = 8, /* and so many descriptors come with a message */
 	/* KICK, CALL and ERR carry the queue in bits 0-7; bit 8 says that no descriptor comes with
 	 * it. */
 	VHOST_USER_VRING_INDEX_MASK = 0xff,
@@ -54,18 +68,18 @@ struct vhost_user_header {
 };
 static_assert(sizeof(struct vhost_user_header) == 12, "vhost-user header");
 
-struct vhost_user_state {
+struct vhost_user_vring_state {
 	uint32_t index;
 	uint32_t num;
 };
-static_assert(sizeof(struct vhost_user_state) == 8, "vhost-user vring state");
+static_assert(sizeof(struct vhost_user_vring_state) == 8, "vhost-user vring state");
 
 struct vhost_user_addr {
 	uint32_t index;
 	uint32_t flags;
-	uint64_t desc; /* these: virtual addresses of the front-end */
-	uint64_t used;
-	uint64_t avail;
+	uint64_t desc;	/* these: virtual addresses of the front-end */
+	uint64_t used;	/* packed: device event suppression area */
+	uint64_t avail; /* packed: driver event suppression area */
 	uint64_t log;
 };
 static_assert(sizeof(struct vhost_user_addr) == 40, "vhost-user vring addresses");
@@ -88,7 +102,7 @@ static_assert(sizeof(struct vhost_user_memory) == 264, "vhost-user memory table"
 
 union vhost_user_payload {
 	uint64_t u64;
-	struct vhost_user_state state;
+	struct vhost_user_vring_state state;
 	struct vhost_user_addr addr;
 	struct vhost_user_memory memory;
 };

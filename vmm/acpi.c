@@ -1,13 +1,13 @@
-#include "vmm/acpi.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "vmm/dsdt.h"
+#include "vmm/boot.h"
 #include "vmm/layout.h"
+#include "vmm/options.h"
 
 enum {
 	FADT_NO_VGA = 1 << 2,
@@ -20,6 +20,10 @@ enum {
 	MADT_TYPE_IOAPIC = 1,
 	MADT_TYPE_OVERRIDE = 2,
 	MADT_LAPIC_ENABLED = 1,
+};
+
+static const uint8_t dsdt_aml[] = {
+#include "vmm/dsdt.hex"
 };
 
 struct header {
@@ -100,7 +104,7 @@ struct madt {
 	uint32_t flags;
 	struct madt_ioapic ioapic;
 	struct madt_override override;
-	struct madt_lapic cpu[ACPI_MAX_CPUS]; /* only as many as there are */
+	struct madt_lapic cpu[OPTIONS_MAX_CPUS]; /* only as many as there are */
 } __attribute__((packed));
 
 /* As they stand in the area. */
@@ -114,13 +118,41 @@ struct tables {
 
 static_assert(sizeof(struct header) == 36, "ACPI table header");
 static_assert(sizeof(struct rsdp) == 36, "RSDP of revision 2");
-static_assert(offsetof(struct fadt, reset) == 116, "FADT reset register");
 static_assert(offsetof(struct fadt, x_dsdt) == 140, "FADT X_DSDT");
 static_assert(offsetof(struct fadt, sleep_control) == 244, "FADT sleep control");
 static_assert(sizeof(struct fadt) == 276, "FADT of revision 6");
-static_assert(sizeof(struct madt_ioapic) == 12, "MADT IOAPIC");
 static_assert(offsetof(struct madt, cpu) == 44 + 12 + 10, "MADT interrupt source override");
 static_assert(sizeof(struct madt_lapic) == 8, "MADT local APIC");
+static_assert(sizeof(struct tables) <= ACPI_AREA_LEN, "ACPI tables of most CPUs");
+
+#define HEADER(name, revision) name, 0, revision, 0, "RINGWY", "RINGWAY ", 1, "RNGW", 1
+#define PORT(number)	       1, 8, 0, 1, number
+#define ADDRESS(member)	       (LAYOUT_ACPI + offsetof(struct tables, member))
+
+/* Lengths, checksums, CPUs and DSDT come later. */
+static const struct tables blank = {
+	.rsdp = {.signature = "RSD PTR ",
+		 .oem_id = "RINGWY",
+		 .revision = 2,
+		 .len = sizeof(struct rsdp),
+		 .xsdt = ADDRESS(xsdt)},
+	.xsdt = {.header = {HEADER("XSDT", 1)}, .fadt = ADDRESS(fadt), .madt = ADDRESS(madt)},
+	.fadt = {.header = {HEADER("FACP", 6)},
+		 .boot_arch = FADT_NO_VGA | FADT_NO_CMOS_RTC,
+		 .flags = FADT_HW_REDUCED | FADT_RESET_REG | FADT_PWR_BUTTON | FADT_SLP_BUTTON,
+		 .reset = {PORT(PORT_RESET)},
+		 .reset_value = RESET_VALUE,
+		 .minor = 4,
+		 .x_dsdt = ADDRESS(dsdt),
+		 .sleep_control = {PORT(PORT_SLEEP_CONTROL)},
+		 .sleep_status = {PORT(PORT_SLEEP_STATUS)},
+		 .hypervisor = "RINGWAY"},
+	.madt = {.header = {HEADER("APIC", 5)},
+		 .ioapic = {MADT_TYPE_IOAPIC, sizeof(struct madt_ioapic), 0, 0, 0, 0},
+		 /* Hardware-reduced kernels do not take ISA interrupts for granted. */
+		 .override = {MADT_TYPE_OVERRIDE, sizeof(struct madt_override), 0, GSI_COM1,
+			      GSI_COM1, 0}},
+};
 
 static uint8_t checksum_of(const void *bytes, size_t len)
 {
@@ -132,75 +164,29 @@ static uint8_t checksum_of(const void *bytes, size_t len)
 	return (uint8_t)-sum;
 }
 
-static void seal(struct header *header, const char *signature, uint8_t revision, size_t len)
+static void seal(struct header *header, size_t len)
 {
-	*header = (struct header){.len = (uint32_t)len,
-				  .revision = revision,
-				  .oem_id = "RINGWY",
-				  .oem_table_id = "RINGWAY ",
-				  .oem_revision = 1,
-				  .creator_id = "RNGW",
-				  .creator_revision = 1};
-	memcpy(header->signature, signature, sizeof(header->signature));
+	header->len = (uint32_t)len;
 	header->checksum = checksum_of(header, len);
 }
 
-static struct gas port_of(uint16_t port)
-{
-	return (struct gas){.space = 1, .bit_width = 8, .access = 1, .addr = port};
-}
-
-static void fill_fadt(struct fadt *fadt, uint64_t dsdt)
-{
-	*fadt = (struct fadt){.boot_arch = FADT_NO_VGA | FADT_NO_CMOS_RTC,
-			      .flags = FADT_HW_REDUCED | FADT_RESET_REG | FADT_PWR_BUTTON |
-				       FADT_SLP_BUTTON,
-			      .reset = port_of(PORT_RESET),
-			      .reset_value = RESET_VALUE,
-			      .minor = 4,
-			      .x_dsdt = dsdt,
-			      .sleep_control = port_of(PORT_SLEEP_CONTROL),
-			      .sleep_status = port_of(PORT_SLEEP_STATUS),
-			      .hypervisor = "RINGWAY"};
-	seal(&fadt->header, "FACP", 6, sizeof(*fadt));
-}
-
-static void fill_madt(struct madt *madt, unsigned n_cpus)
-{
-	madt->lapic = (uint32_t)LAYOUT_LAPIC;
-	madt->flags = 0;
-	madt->ioapic = (struct madt_ioapic){MADT_TYPE_IOAPIC,	     sizeof(madt->ioapic),
-					    (uint8_t)n_cpus,	     0,
-					    (uint32_t)LAYOUT_IOAPIC, 0};
-	/* Hardware-reduced kernels do not take ISA interrupts for granted. */
-	madt->override = (struct madt_override){
-		MADT_TYPE_OVERRIDE, sizeof(madt->override), 0, GSI_COM1, GSI_COM1, 0};
-	for (unsigned i = 0; i < n_cpus; i++)
-		madt->cpu[i] = (struct madt_lapic){MADT_TYPE_LAPIC, sizeof(struct madt_lapic),
-						   (uint8_t)i, (uint8_t)i, MADT_LAPIC_ENABLED};
-	seal(&madt->header, "APIC", 5, offsetof(struct madt, cpu[n_cpus]));
-}
-
-int acpi_build(uint8_t *area, size_t area_len, uint64_t gpa, unsigned n_cpus)
+void acpi_build(uint8_t area[ACPI_AREA_LEN], unsigned n_cpus)
 {
 	struct tables *t = (struct tables *)(void *)area;
 
-	if (n_cpus > ACPI_MAX_CPUS || area_len < offsetof(struct tables, madt.cpu[n_cpus]))
-		return -ENOSPC;
-	fill_fadt(&t->fadt, gpa + offsetof(struct tables, dsdt));
-	fill_madt(&t->madt, n_cpus);
+	*t = blank;
 	memcpy(t->dsdt, dsdt_aml, sizeof(dsdt_aml));
-	t->xsdt.fadt = gpa + offsetof(struct tables, fadt);
-	t->xsdt.madt = gpa + offsetof(struct tables, madt);
-	seal(&t->xsdt.header, "XSDT", 1, sizeof(t->xsdt));
-	t->rsdp = (struct rsdp){.signature = "RSD PTR ",
-				.oem_id = "RINGWY",
-				.revision = 2,
-				.len = sizeof(t->rsdp),
-				.xsdt = gpa + offsetof(struct tables, xsdt)};
+	t->madt.lapic = (uint32_t)LAYOUT_LAPIC;
+	t->madt.ioapic.addr = (uint32_t)LAYOUT_IOAPIC;
+	t->madt.ioapic.id = (uint8_t)n_cpus;
+	for (unsigned i = 0; i < n_cpus; i++)
+		t->madt.cpu[i] = (struct madt_lapic){MADT_TYPE_LAPIC, sizeof(struct madt_lapic),
+						     (uint8_t)i, (uint8_t)i, MADT_LAPIC_ENABLED};
+	seal(&t->xsdt.header, sizeof(t->xsdt));
+	seal(&t->fadt.header, sizeof(t->fadt));
+	seal(&t->madt.header, offsetof(struct madt, cpu[n_cpus]));
 	t->rsdp.checksum = checksum_of(&t->rsdp, 20);
 	t->rsdp.checksum_all = checksum_of(&t->rsdp, sizeof(t->rsdp));
-	return 0;
 }
 
 int acpi_dump(const uint8_t *area, const char *directory)

@@ -10,8 +10,7 @@ struct signature {
 	size_t len;
 	const char *bytes;
 	const char *name;
-	int (*load)(const struct guest_ram *, const struct boot_source *, struct boot_plan *,
-		    struct refusal *);
+	int (*load)(struct boot *boot, struct refusal *why);
 };
 
 /* In the order of trial: an EFI stub bzImage starts with MZ, too. */
@@ -44,63 +43,50 @@ static const struct signature *signature_of(const struct boot_file *file)
 	return NULL;
 }
 
-const char *boot_kind_name(const struct boot_file *file)
+int boot_load(struct boot *boot, struct refusal *why)
 {
-	const struct signature *s = signature_of(file);
-
-	if (file->len == 0)
-		return "an empty file";
-	return s ? s->name : "a file of unknown kind";
-}
-
-int boot_load(const struct guest_ram *ram, const struct boot_source *source, struct boot_plan *plan,
-	      struct refusal *why)
-{
-	const struct signature *s = signature_of(&source->kernel);
+	const struct signature *s = signature_of(&boot->kernel);
 	struct refusal inner;
 	int rc;
 
-	memset(plan, 0, sizeof(*plan));
+	boot->entry = boot->kernel_start = boot->kernel_end = boot->initrd_start = 0;
 	if (!s || !s->load)
 		return refuse(why, ENOEXEC,
 			      "kernel %s: is %s; give a bzImage (/boot/vmlinuz-*) or an ELF "
 			      "vmlinux with a PVH note",
-			      source->kernel.name, boot_kind_name(&source->kernel));
-	rc = s->load(ram, source, plan, &inner);
-	return rc < 0 ? refuse(why, -rc, "kernel %s: %s", source->kernel.name, inner.text) : 0;
+			      boot->kernel.name, s ? s->name : "a file of unknown kind");
+	rc = s->load(boot, &inner);
+	return rc < 0 ? refuse(why, -rc, "kernel %s: %s", boot->kernel.name, inner.text) : 0;
 }
 
-int boot_place_cmdline(const struct guest_ram *ram, const struct boot_source *source,
-		       size_t max_len, struct refusal *why)
+int boot_place_cmdline(const struct boot *boot, size_t max_len, struct refusal *why)
 {
-	size_t len = strlen(source->cmdline);
-	char *place = guest_ram_at(ram, LAYOUT_CMDLINE, len + 1);
+	size_t len = strlen(boot->cmdline);
+	char *place = guest_ram_at(boot->ram, LAYOUT_CMDLINE, len + 1);
 
 	if (len > max_len || !place)
 		return refuse(
 			why, E2BIG,
 			"command line: %zu characters, the kernel takes %zu; shorten --append", len,
 			max_len);
-	memcpy(place, source->cmdline, len + 1);
+	memcpy(place, boot->cmdline, len + 1);
 	return 0;
 }
 
-int boot_place_initrd(const struct guest_ram *ram, const struct boot_source *source,
-		      struct boot_plan *plan, uint64_t ceiling, struct refusal *why)
+int boot_place_initrd(struct boot *boot, uint64_t ceiling, struct refusal *why)
 {
-	const struct boot_file *initrd = &source->initrd;
+	const struct boot_file *initrd = &boot->initrd;
 	const uint64_t page_mask = LAYOUT_PAGE - 1;
-	uint64_t floor = (plan->kernel_end + page_mask) & ~page_mask;
+	uint64_t floor = (boot->kernel_end + page_mask) & ~page_mask;
 	void *place;
 
 	if (initrd->len == 0)
 		return 0;
-	if (ceiling > guest_ram_low_end(ram))
-		ceiling = guest_ram_low_end(ram);
-	plan->initrd_start = (ceiling - initrd->len) & ~page_mask;
-	plan->initrd_len = initrd->len;
-	place = guest_ram_at(ram, plan->initrd_start, initrd->len);
-	if (initrd->len > ceiling || plan->initrd_start < floor || !place)
+	if (ceiling > guest_ram_low_end(boot->ram))
+		ceiling = guest_ram_low_end(boot->ram);
+	boot->initrd_start = (ceiling - initrd->len) & ~page_mask;
+	place = guest_ram_at(boot->ram, boot->initrd_start, initrd->len);
+	if (initrd->len > ceiling || boot->initrd_start < floor || !place)
 		return refuse(why, ENOSPC,
 			      "initrd %s: %zu KiB do not fit above the kernel, which ends at %lu "
 			      "MiB; raise --memory",
@@ -109,9 +95,9 @@ int boot_place_initrd(const struct guest_ram *ram, const struct boot_source *sou
 	return 0;
 }
 
-unsigned boot_memory_map(const struct guest_ram *ram, struct boot_range range[BOOT_MAX_RANGES])
+unsigned boot_memory_map(const struct guest_ram *ram, struct boot_e820_entry *range)
 {
-	const struct boot_range all[BOOT_MAX_RANGES] = {
+	const struct boot_e820_entry all[BOOT_MAX_RANGES] = {
 		{0, LAYOUT_LOW_RAM_END, BOOT_RANGE_RAM},
 		{LAYOUT_LOW_RAM_END, LAYOUT_HIGH_RAM - LAYOUT_LOW_RAM_END, BOOT_RANGE_RESERVED},
 		{LAYOUT_HIGH_RAM, guest_ram_low_end(ram) - LAYOUT_HIGH_RAM, BOOT_RANGE_RAM},

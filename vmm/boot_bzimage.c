@@ -1,4 +1,3 @@
-#include <asm/bootparam.h>
 #include <errno.h>
 #include <string.h>
 
@@ -52,10 +51,9 @@ static int read_header(const struct boot_file *kernel, struct setup_header *hdr,
 	return check_header(hdr, why);
 }
 
-static int place_payload(const struct guest_ram *ram, const struct boot_file *kernel,
-			 const struct setup_header *hdr, struct boot_plan *plan,
-			 struct refusal *why)
+static int place_payload(struct boot *boot, const struct setup_header *hdr, struct refusal *why)
 {
+	const struct boot_file *kernel = &boot->kernel;
 	/* Zero means four, for very old kernels. */
 	size_t setup_len = ((hdr->setup_sects ? hdr->setup_sects : 4) + 1) * (size_t)SECTOR;
 	size_t payload_len, need;
@@ -73,58 +71,48 @@ static int place_payload(const struct guest_ram *ram, const struct boot_file *ke
 	if (payload_len <= ENTRY_64BIT)
 		return refuse(why, ENOEXEC, "ends before its entry: truncated file");
 	need = hdr->init_size > payload_len ? hdr->init_size : payload_len;
-	place = guest_ram_at(ram, LAYOUT_KERNEL, need);
+	place = guest_ram_at(boot->ram, LAYOUT_KERNEL, need);
 	if (!place)
 		return refuse(why, ENOSPC, "needs %lu MiB of memory to start; raise --memory",
 			      (LAYOUT_KERNEL + need + 0xfffff) >> 20);
 	memcpy(place, kernel->bytes + setup_len, payload_len);
-	plan->kernel_start = LAYOUT_KERNEL;
-	plan->kernel_end = LAYOUT_KERNEL + need;
+	boot->kernel_start = LAYOUT_KERNEL;
+	boot->kernel_end = LAYOUT_KERNEL + need;
 	return 0;
 }
 
-static void fill_zero_page(const struct guest_ram *ram, struct boot_params *params,
-			   const struct setup_header *hdr, const struct boot_plan *plan)
+static void fill_zero_page(const struct boot *boot, const struct setup_header *hdr)
 {
-	struct boot_range range[BOOT_MAX_RANGES];
-	unsigned n = boot_memory_map(ram, range);
+	struct boot_params *params =
+		guest_ram_at(boot->ram, LAYOUT_ZERO_PAGE, sizeof(struct boot_params));
 
 	memset(params, 0, sizeof(*params));
 	params->hdr = *hdr;
 	params->hdr.type_of_loader = LOADER_UNDEFINED;
 	params->hdr.cmd_line_ptr = LAYOUT_CMDLINE;
-	params->hdr.ramdisk_image = (uint32_t)plan->initrd_start;
-	params->hdr.ramdisk_size = (uint32_t)plan->initrd_len;
+	params->hdr.ramdisk_image = (uint32_t)boot->initrd_start;
+	params->hdr.ramdisk_size = (uint32_t)boot->initrd.len;
 	params->hdr.setup_data = 0;
 	params->acpi_rsdp_addr = LAYOUT_ACPI;
-	for (unsigned i = 0; i < n; i++) {
-		params->e820_table[i].addr = range[i].start;
-		params->e820_table[i].size = range[i].len;
-		params->e820_table[i].type = range[i].type;
-	}
-	params->e820_entries = (uint8_t)n;
+	params->e820_entries = (uint8_t)boot_memory_map(boot->ram, params->e820_table);
 }
 
-int boot_bzimage_load(const struct guest_ram *ram, const struct boot_source *source,
-		      struct boot_plan *plan, struct refusal *why)
+int boot_bzimage_load(struct boot *boot, struct refusal *why)
 {
 	struct setup_header hdr;
-	int rc = read_header(&source->kernel, &hdr, why)
-			 ?: place_payload(ram, &source->kernel, &hdr, plan, why)
-			 ?: boot_place_initrd(ram, source, plan, (uint64_t)hdr.initrd_addr_max + 1,
-					      why)
-			 ?: boot_place_cmdline(ram, source,
-					       hdr.cmdline_size < CMDLINE_PLAUSIBLE
-						       ? hdr.cmdline_size
-						       : CMDLINE_PLAUSIBLE,
-					       why);
+	int rc = read_header(&boot->kernel, &hdr, why) ?: place_payload(boot, &hdr, why);
 
 	if (rc < 0)
 		return rc;
-	fill_zero_page(ram, guest_ram_at(ram, LAYOUT_ZERO_PAGE, sizeof(struct boot_params)), &hdr,
-		       plan);
-	plan->mode = BOOT_LONG_MODE;
-	plan->entry = plan->kernel_start + ENTRY_64BIT;
-	plan->argument = LAYOUT_ZERO_PAGE;
+	if (hdr.cmdline_size > CMDLINE_PLAUSIBLE)
+		hdr.cmdline_size = CMDLINE_PLAUSIBLE;
+	rc = boot_place_initrd(boot, (uint64_t)hdr.initrd_addr_max + 1, why)
+		     ?: boot_place_cmdline(boot, hdr.cmdline_size, why);
+	if (rc < 0)
+		return rc;
+	fill_zero_page(boot, &hdr);
+	boot->mode = BOOT_LONG_MODE;
+	boot->entry = boot->kernel_start + ENTRY_64BIT;
+	boot->argument = LAYOUT_ZERO_PAGE;
 	return 0;
 }

@@ -143,8 +143,7 @@ static uint64_t pvh_entry_in(const struct boot_file *file, const struct segment 
 	return 0;
 }
 
-static int load_segment(const struct guest_ram *ram, const struct boot_file *file,
-			const struct segment *segment, struct boot_plan *plan, struct refusal *why)
+static int load_segment(struct boot *boot, const struct segment *segment, struct refusal *why)
 {
 	uint8_t *place;
 
@@ -154,25 +153,26 @@ static int load_segment(const struct guest_ram *ram, const struct boot_file *fil
 		return refuse(why, ENOEXEC, "ELF segment larger in the file than in memory");
 	/* Below 1 MiB the launcher's own tables lie. */
 	place = segment->paddr >= LAYOUT_HIGH_RAM
-			? guest_ram_at(ram, segment->paddr, segment->mem_len)
+			? guest_ram_at(boot->ram, segment->paddr, segment->mem_len)
 			: NULL;
 	if (!place || segment->paddr >= LAYOUT_RAM_HOLE)
 		return refuse(why, ENOSPC,
 			      "ELF segment at 0x%lx, %lu KiB, lies outside of the memory from 1 "
 			      "MiB to %lu MiB; raise --memory",
-			      segment->paddr, segment->mem_len >> 10, guest_ram_low_end(ram) >> 20);
-	memcpy(place, file->bytes + segment->offset, segment->file_len);
-	if (plan->kernel_start == 0 || segment->paddr < plan->kernel_start)
-		plan->kernel_start = segment->paddr;
-	if (segment->paddr + segment->mem_len > plan->kernel_end)
-		plan->kernel_end = segment->paddr + segment->mem_len;
+			      segment->paddr, segment->mem_len >> 10,
+			      guest_ram_low_end(boot->ram) >> 20);
+	memcpy(place, boot->kernel.bytes + segment->offset, segment->file_len);
+	if (boot->kernel_start == 0 || segment->paddr < boot->kernel_start)
+		boot->kernel_start = segment->paddr;
+	if (segment->paddr + segment->mem_len > boot->kernel_end)
+		boot->kernel_end = segment->paddr + segment->mem_len;
 	return 0;
 }
 
 /* Notes first: what has no entry for us is not loaded. */
-static int load_segments(const struct guest_ram *ram, const struct boot_file *file,
-			 struct boot_plan *plan, struct refusal *why)
+static int load_segments(struct boot *boot, struct refusal *why)
 {
+	const struct boot_file *file = &boot->kernel;
 	struct elf elf;
 	struct segment s[MAX_PROGRAM_HEADERS];
 	int rc = read_header(&elf, file, why);
@@ -182,56 +182,55 @@ static int load_segments(const struct guest_ram *ram, const struct boot_file *fi
 			return refuse(why, ENOEXEC,
 				      "ELF segment %u passes the end of the file: truncated file",
 				      i);
-		if (s[i].type == PT_NOTE && plan->entry == 0)
-			plan->entry = pvh_entry_in(file, &s[i]);
+		if (s[i].type == PT_NOTE && boot->entry == 0)
+			boot->entry = pvh_entry_in(file, &s[i]);
 	}
-	if (rc == 0 && plan->entry == 0)
+	if (rc == 0 && boot->entry == 0)
 		return refuse(why, ENOEXEC,
 			      "ELF file without a PVH entry note; build with CONFIG_PVH=y or give "
 			      "the bzImage");
 	for (unsigned i = 0; rc == 0 && i < elf.n; i++)
 		if (s[i].type == PT_LOAD)
-			rc = load_segment(ram, file, &s[i], plan, why);
+			rc = load_segment(boot, &s[i], why);
 	return rc;
 }
 
-static void fill_start_page(const struct guest_ram *ram, struct start_page *page,
-			    const struct boot_plan *plan)
+static void fill_start_page(const struct boot *boot)
 {
-	struct boot_range range[BOOT_MAX_RANGES];
-	unsigned n = boot_memory_map(ram, range);
+	struct start_page *page =
+		guest_ram_at(boot->ram, LAYOUT_ZERO_PAGE, sizeof(struct start_page));
+	struct boot_e820_entry range[BOOT_MAX_RANGES];
+	unsigned n = boot_memory_map(boot->ram, range);
 
 	*page = (struct start_page){
 		.info = {.magic = START_INFO_MAGIC,
 			 .version = START_INFO_VERSION,
-			 .n_modules = plan->initrd_len != 0,
+			 .n_modules = boot->initrd.len != 0,
 			 .modules = LAYOUT_ZERO_PAGE + offsetof(struct start_page, initrd),
 			 .cmdline = LAYOUT_CMDLINE,
 			 .rsdp = LAYOUT_ACPI,
 			 .memory_map = LAYOUT_ZERO_PAGE + offsetof(struct start_page, range),
 			 .n_ranges = n},
-		.initrd = {.addr = plan->initrd_start, .size = plan->initrd_len}};
+		.initrd = {.addr = boot->initrd_start, .size = boot->initrd.len}};
 	for (unsigned i = 0; i < n; i++)
 		page->range[i] =
-			(struct start_range){range[i].start, range[i].len, range[i].type, 0};
+			(struct start_range){range[i].addr, range[i].size, range[i].type, 0};
 }
 
-int boot_elf_load(const struct guest_ram *ram, const struct boot_source *source,
-		  struct boot_plan *plan, struct refusal *why)
+int boot_elf_load(struct boot *boot, struct refusal *why)
 {
-	const struct boot_file *file = &source->kernel;
-	int rc = load_segments(ram, file, plan, why);
+	int rc = load_segments(boot, why);
 
 	if (rc < 0)
 		return rc;
-	if (plan->entry < plan->kernel_start || plan->entry >= plan->kernel_end)
-		return refuse(why, ENOEXEC, "PVH entry 0x%lx lies in no segment", plan->entry);
-	rc = boot_place_initrd(ram, source, plan, LAYOUT_RAM_HOLE, why)
-		     ?: boot_place_cmdline(ram, source, CMDLINE_MAX, why);
+	if (boot->entry < boot->kernel_start || boot->entry >= boot->kernel_end)
+		return refuse(why, ENOEXEC, "PVH entry 0x%lx lies in no segment", boot->entry);
+	rc = boot_place_initrd(boot, LAYOUT_RAM_HOLE, why)
+		     ?: boot_place_cmdline(boot, CMDLINE_MAX, why);
 	if (rc < 0)
 		return rc;
-	fill_start_page(ram, guest_ram_at(ram, LAYOUT_ZERO_PAGE, sizeof(struct start_page)), plan);
-	plan->mode = BOOT_PROTECTED_MODE;
-	plan->argument = LAYOUT_ZERO_PAGE;
+	fill_start_page(boot);
+	boot->mode = BOOT_PROTECTED_MODE;
+	boot->argument = LAYOUT_ZERO_PAGE;
 	return 0;
 }

@@ -1,12 +1,11 @@
 #include "vmm/bus.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <stddef.h>
 
 int bus_add(struct bus *bus, const struct bus_range *range)
 {
-	if (bus->n_ranges == BUS_MAX_RANGES)
-		return -ENOSPC;
+	assert(bus->n_ranges < BUS_MAX_RANGES);
 	bus->range[bus->n_ranges] = *range;
 	return (int)bus->n_ranges++;
 }

@@ -48,7 +48,7 @@ struct bus {
 	uint64_t n_strays; /* all, also those that found no room in stray[] */
 };
 
-/* Copies *range. Returns its index, for bus_move(). -ENOSPC when the table is full. */
+/* Copies *range. Returns its index, for bus_move(). At most BUS_MAX_RANGES. */
 int bus_add(struct bus *bus, const struct bus_range *range);
 void bus_move(struct bus *bus, int range, uint64_t base, bool enabled);
 

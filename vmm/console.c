@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/sandbox.h"
 #include "vmm/stop.h"
 
 enum {
@@ -127,8 +128,6 @@ static int open_pty(struct console *console, const char *link, struct refusal *w
 
 int console_open(struct console *console, const char *spec, struct refusal *why)
 {
-	pthread_mutex_init(&console->lock, NULL);
-	pthread_cond_init(&console->changed, NULL);
 	if (strcmp(spec, "stdio") == 0)
 		return open_stdio(console);
 	if (strcmp(spec, "pty") == 0)
@@ -151,44 +150,36 @@ int console_open(struct console *console, const char *spec, struct refusal *why)
 static void *run_writer(void *arg)
 {
 	struct console *console = arg;
+	struct refusal why;
+	char bytes[4096];
+	ssize_t len, n;
 
-	console->prepare(console->ctx);
-	pthread_mutex_lock(&console->lock);
-	while (!console->closing || console->tail != console->head) {
-		size_t at = console->tail % CONSOLE_RING_LEN;
-		size_t len = console->head - console->tail;
-		ssize_t n;
-
-		if (len == 0) {
-			pthread_cond_wait(&console->changed, &console->lock);
-			continue;
+	if (sandbox_enter(SANDBOX_WRITER, console->sandbox, &why) < 0)
+		say("%s", why.text);
+	while ((len = read(console->pipe[0], bytes, sizeof(bytes))) > 0) {
+		for (ssize_t at = 0; at < len; at += n) {
+			n = write(console->out_fd, bytes + at, (size_t)(len - at));
+			if (n < 0 && (errno == EINTR || errno == EAGAIN))
+				n = 0;
+			/* Nobody reads any more: what was put is lost, and counted. */
+			if (n < 0) {
+				n = len - at;
+				console->n_dropped += (uint64_t)n;
+			}
 		}
-		if (len > CONSOLE_RING_LEN - at)
-			len = CONSOLE_RING_LEN - at;
-		pthread_mutex_unlock(&console->lock);
-		n = write(console->out_fd, console->ring + at, len);
-		pthread_mutex_lock(&console->lock);
-		/* Nobody reads any more: what was put is lost, and counted. */
-		if (n < 0 && errno != EINTR && errno != EAGAIN) {
-			console->n_dropped += len;
-			n = (ssize_t)len;
-		}
-		console->tail += n > 0 ? (size_t)n : 0;
-		pthread_cond_broadcast(&console->changed);
 	}
-	pthread_mutex_unlock(&console->lock);
 	return NULL;
 }
 
-int console_start(struct console *console, int (*prepare)(void *ctx), void *ctx,
-		  struct refusal *why)
+int console_start(struct console *console, enum sandbox_mode sandbox, struct refusal *why)
 {
 	int rc;
 
 	if (console->out_fd < 0)
 		return 0;
-	console->prepare = prepare;
-	console->ctx = ctx;
+	console->sandbox = sandbox;
+	if (pipe2(console->pipe, O_CLOEXEC) < 0 || fcntl(console->pipe[1], F_SETFL, O_NONBLOCK) < 0)
+		return refuse(why, errno, "console: cannot make a pipe: %m");
 	rc = pthread_create(&console->writer, NULL, run_writer, console);
 	if (rc != 0)
 		return refuse(why, rc, "console: cannot create its thread: %s", strerror(rc));
@@ -196,38 +187,33 @@ int console_start(struct console *console, int (*prepare)(void *ctx), void *ctx,
 	return 0;
 }
 
-static void drain(struct console *console)
+/* The writer ends when the pipe is closed and empty, if nothing holds it up. One that is stuck in a
+ * stopped terminal ends with the process. Returns whether it has ended. */
+static bool end_writer(struct console *console)
 {
 	struct timespec until;
 
+	if (!console->has_writer)
+		return true;
+	console->has_writer = false;
+	close(console->pipe[1]);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += DRAIN_S;
-	pthread_mutex_lock(&console->lock);
-	console->closing = true;
-	pthread_cond_broadcast(&console->changed);
-	while (console->tail != console->head &&
-	       pthread_cond_timedwait(&console->changed, &console->lock, &until) == 0)
-		;
-	pthread_mutex_unlock(&console->lock);
+	if (pthread_timedjoin_np(console->writer, NULL, &until) != 0)
+		return false;
+	close(console->pipe[0]);
+	return true;
 }
 
 void console_close(struct console *console)
 {
-	bool stuck = false;
+	bool ended = end_writer(console);
 
-	if (console->has_writer) {
-		drain(console);
-		stuck = console->tail != console->head;
-		/* A writer that is stuck in a stopped terminal ends with the process. */
-		if (!stuck)
-			pthread_join(console->writer, NULL);
-		console->has_writer = false;
-	}
 	console_suspend(console);
 	guarded_fd = -1;
 	if (console->link_path[0])
 		unlink(console->link_path);
-	if (console->out_fd > STDERR_FILENO && !stuck)
+	if (console->out_fd > STDERR_FILENO && ended)
 		close(console->out_fd);
 	if (console->pty_peer >= 0)
 		close(console->pty_peer);
@@ -237,15 +223,8 @@ void console_close(struct console *console)
 
 void console_put(struct console *console, uint8_t byte)
 {
-	if (console->out_fd < 0)
-		return;
-	pthread_mutex_lock(&console->lock);
-	if (console->head - console->tail == CONSOLE_RING_LEN)
+	if (console->has_writer && write(console->pipe[1], &byte, 1) != 1)
 		console->n_dropped++;
-	else
-		console->ring[console->head++ % CONSOLE_RING_LEN] = byte;
-	pthread_cond_broadcast(&console->changed);
-	pthread_mutex_unlock(&console->lock);
 }
 
 /* Takes escapes out of what was typed. Returns how many bytes stay. Bytes behind a command are

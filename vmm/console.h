@@ -13,15 +13,15 @@
 #define RINGWAY_VMM_CONSOLE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <termios.h>
 
-#include "vmm/refusal.h"
+#include "vmm/options.h"
 
 enum {
-	CONSOLE_RING_LEN = 1 << 16,
 	CONSOLE_PATH_LEN = 256,
 	CONSOLE_ESCAPE = 1, /* Ctrl-A */
 };
@@ -38,14 +38,9 @@ struct console {
 
 	pthread_t writer;
 	bool has_writer;
-	int (*prepare)(void *ctx);
-	void *ctx;
-	pthread_mutex_t lock; /* for the members below */
-	pthread_cond_t changed;
-	bool closing;
-	size_t head, tail; /* bytes ever put and ever written */
-	uint64_t n_dropped;
-	uint8_t ring[CONSOLE_RING_LEN];
+	enum sandbox_mode sandbox;
+	int pipe[2]; /* from the vCPU that puts to the writer; what finds no room is dropped */
+	atomic_uint_fast64_t n_dropped;
 };
 
 /* Whatever kills the process from now on - a fault, an abort, a forbidden system call - gives the
@@ -54,9 +49,8 @@ void console_guard(void);
 
 /* spec: stdio, pty, pty:LINK, file:PATH or none. The console was zeroed, its descriptors are -1. */
 int console_open(struct console *console, const char *spec, struct refusal *why);
-/* Starts the writer; prepare is called by its thread first. */
-int console_start(struct console *console, int (*prepare)(void *ctx), void *ctx,
-		  struct refusal *why);
+/* Starts the writer in its sandbox. */
+int console_start(struct console *console, enum sandbox_mode sandbox, struct refusal *why);
 /* Waits a short while for what was put, restores the terminal. */
 void console_close(struct console *console);
 

@@ -10,15 +10,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "vmm/report.h"
-
 enum {
 	POLL_WAKE,
 	POLL_SIGNAL,
 	POLL_CONSOLE,
 	POLL_LINKS,
 	SAME_REQUEST_MS = 500, /* supervisors signal a process and its group: that is one request */
-	TYPED_LEN = 256,
+	TYPED_LEN = 4096,
 	TYPED_RETRY_MS = 10, /* while the guest's receiver is full */
 };
 
@@ -74,8 +72,7 @@ __attribute__((format(printf, 2, 3))) static void report(const struct machine *m
 
 void control_report_exit(const struct machine *machine)
 {
-	report(machine, "exit %d %s\n", stop_exit_code(&machine->stop),
-	       stop_name(stop_cause_of(&machine->stop)));
+	report(machine, "exit %d %s\n", stop_exit_code(&machine->stop), stop_name(&machine->stop));
 }
 
 static void report_changes(struct control *control)
@@ -108,7 +105,7 @@ static void ask_to_stop(struct control *control)
 	if (control->stop_at_ms != INT64_MAX && now_ms() - control->asked_at_ms < SAME_REQUEST_MS)
 		return;
 	if (!control->running || control->stop_at_ms != INT64_MAX || grace_s == 0) {
-		stop_request(&machine->stop, STOP_SIGNAL, 0);
+		stop_request(&machine->stop, STOP_SIGNAL);
 		return;
 	}
 	say("power button pressed; the guest has %u seconds to power off", grace_s);
@@ -160,7 +157,7 @@ static void obey(struct control *control, char command)
 
 	switch (command) {
 	case 'x':
-		stop_request(&machine->stop, STOP_USER, 0);
+		stop_request(&machine->stop, STOP_USER);
 		break;
 	case 'p':
 		machine_press_power_button(machine);
@@ -197,8 +194,9 @@ static void read_console(struct control *control)
 {
 	char command;
 
-	control->n_typed = console_read(&control->machine->console, control->typed,
-					sizeof(control->typed), &command);
+	control->n_typed +=
+		console_read(&control->machine->console, control->typed + control->n_typed,
+			     TYPED_LEN - control->n_typed, &command);
 	if (command)
 		obey(control, command);
 }
@@ -210,11 +208,11 @@ static void check_deadlines(struct control *control)
 
 	if (now >= control->stop_at_ms) {
 		say("the guest did not power off in time");
-		stop_request(stop, STOP_SIGNAL, 0);
+		stop_request(stop, STOP_SIGNAL);
 	}
 	if (now >= control->timeout_at_ms) {
 		say("--timeout has passed");
-		stop_request(stop, STOP_TIMEOUT, 0);
+		stop_request(stop, STOP_TIMEOUT);
 	}
 }
 
@@ -229,7 +227,9 @@ static void wait_and_dispatch(struct control *control)
 	struct pollfd fds[POLL_LINKS + OPTIONS_MAX_NETS] = {
 		[POLL_WAKE] = {.fd = machine->wake_fd, .events = POLLIN},
 		[POLL_SIGNAL] = {.fd = control->signal_fd, .events = POLLIN},
-		[POLL_CONSOLE] = {.fd = control->n_typed ? -1 : machine->console.in_fd,
+		/* As long as there is room, also while the guest takes nothing: keys are for us,
+		   too. */
+		[POLL_CONSOLE] = {.fd = control->n_typed < TYPED_LEN ? machine->console.in_fd : -1,
 				  .events = POLLIN}};
 	int64_t now = now_ms(), then = sooner(control->stop_at_ms, control->timeout_at_ms);
 	uint64_t count;

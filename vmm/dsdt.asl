@@ -2,7 +2,7 @@
  * dsdt.asl - what a guest of ringway-vmm finds: one PCI host bridge, one serial port, one power button.
  *
  * Nothing in it depends on the machine that is started, so its bytes are built once and checked in:
- *     iasl -tc -p dsdt dsdt.asl      writes dsdt.hex, the array in dsdt.h
+ *     iasl -tc -p /tmp/dsdt dsdt.asl && grep '^ *0x' /tmp/dsdt.hex >dsdt.hex
  * The test dsdt_bytes_match_their_source builds it anew and compares.
  */
 DefinitionBlock ("", "DSDT", 2, "RINGWY", "RINGWAY ", 0x00000001)

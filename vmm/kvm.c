@@ -4,10 +4,16 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "vmm/layout.h"
+
+enum {
+	PIC_PINS = 16,
+	IOAPIC_PINS = 24,
+};
 
 static const char device_path[] = "/dev/kvm";
 
@@ -123,6 +129,8 @@ void kvm_close(struct kvm *kvm)
 	if (kvm->fd >= 0)
 		close(kvm->fd);
 	kvm->vm_fd = kvm->fd = -1;
+	free(kvm->table);
+	kvm->table = NULL;
 }
 
 int kvm_map_ram(const struct kvm *kvm, const struct guest_ram *ram, struct refusal *why)
@@ -140,4 +148,82 @@ int kvm_map_ram(const struct kvm *kvm, const struct guest_ram *ram, struct refus
 		rc = KVM_CALL(kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot, why);
 	}
 	return rc;
+}
+
+static int call_kvm(struct kvm *kvm, unsigned long request, void *argument)
+{
+	return ioctl(kvm->vm_fd, request, argument) < 0 ? -errno : 0;
+}
+
+int kvm_init_routes(struct kvm *kvm, unsigned n_gsis)
+{
+	size_t n = PIC_PINS + IOAPIC_PINS + n_gsis;
+	struct kvm_irq_routing_entry *entry;
+
+	kvm->call = call_kvm;
+	kvm->table = calloc(1, sizeof(*kvm->table) + n * sizeof(kvm->table->entries[0]));
+	if (!kvm->table)
+		return -ENOMEM;
+	kvm->table->nr = (uint32_t)n;
+	entry = kvm->table->entries;
+	for (unsigned i = 0; i < PIC_PINS + IOAPIC_PINS; i++, entry++) {
+		bool is_pic = i < PIC_PINS;
+
+		entry->gsi = is_pic ? i : i - PIC_PINS;
+		entry->type = KVM_IRQ_ROUTING_IRQCHIP;
+		/* Master and slave are numbers 0 and 1. */
+		entry->u.irqchip.irqchip = is_pic ? i / 8 : KVM_IRQCHIP_IOAPIC;
+		entry->u.irqchip.pin = is_pic ? i % 8 : i - PIC_PINS;
+	}
+	for (unsigned i = 0; i < n_gsis; i++, entry++) {
+		entry->gsi = GSI_MSI_FIRST + i;
+		entry->type = KVM_IRQ_ROUTING_MSI;
+		entry->u.msi.address_lo = (uint32_t)LAYOUT_LAPIC;
+	}
+	return 0;
+}
+
+int kvm_route(struct kvm *kvm, unsigned gsi, const struct msi_message *message)
+{
+	unsigned at = PIC_PINS + IOAPIC_PINS + gsi - GSI_MSI_FIRST;
+
+	if (gsi < GSI_MSI_FIRST || at >= kvm->table->nr)
+		return -EINVAL;
+	kvm->table->entries[at].u.msi = (struct kvm_irq_routing_msi){
+		message->address_lo, message->address_hi, message->data, {0}};
+	kvm->n_route_updates++;
+	return kvm->call(kvm, KVM_SET_GSI_ROUTING, kvm->table);
+}
+
+int kvm_attach(struct kvm *kvm, unsigned gsi, int fd, bool on)
+{
+	struct kvm_irqfd request = {
+		.fd = (uint32_t)fd, .gsi = gsi, .flags = on ? 0 : KVM_IRQFD_FLAG_DEASSIGN};
+
+	return kvm->call(kvm, KVM_IRQFD, &request);
+}
+
+int kvm_send(struct kvm *kvm, const struct msi_message *message)
+{
+	struct kvm_msi msi = {.address_lo = message->address_lo,
+			      .address_hi = message->address_hi,
+			      .data = message->data};
+
+	return kvm->call(kvm, KVM_SIGNAL_MSI, &msi);
+}
+
+int kvm_doorbell(struct kvm *kvm, uint64_t addr, int fd, bool on)
+{
+	/* Length 0 puts the doorbell on the fast bus of KVM, where no instruction is decoded. */
+	struct kvm_ioeventfd request = {
+		.addr = addr, .len = 0, .fd = fd, .flags = on ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN};
+
+	return kvm->call(kvm, KVM_IOEVENTFD, &request);
+}
+
+int kvm_set_pin(struct kvm *kvm, unsigned gsi, bool level)
+{
+	struct kvm_irq_level line = {.irq = gsi, .level = level};
+
+	return kvm->call(kvm, KVM_IRQ_LINE, &line);
 }

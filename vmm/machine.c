@@ -2,20 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "vmm/acpi.h"
 #include "vmm/layout.h"
 #include "vmm/sandbox.h"
-#include "vmm/vcpu_state.h"
 
 static const char default_cmdline[] = "console=ttyS0 panic=-1 8250.nr_uarts=1";
 
@@ -31,7 +26,7 @@ static void serial_irq(void *ctx, bool level)
 {
 	struct machine *machine = ctx;
 
-	events_set_pin(&machine->events, GSI_COM1, level);
+	kvm_set_pin(&machine->kvm, GSI_COM1, level);
 }
 
 static void serial_transmit(void *ctx, uint8_t byte)
@@ -48,36 +43,28 @@ static int open_net(struct machine *machine, unsigned index, struct refusal *why
 	int rc = virtio_net_open(net, &machine->virtio, index, wish, why);
 
 	machine->n_nets = index + 1;
-	if (rc == 0 && pci_host_add(&machine->pci, &net->vp.pci) < 0)
-		rc = refuse(why, ENOSPC, "net%u: no PCI slot left", index);
+	pci_host_add(&machine->pci, index, &net->vp.pci);
 	/* The link's open leaves it closable even when it fails. */
 	return net_link_open(&machine->link[index], net, &machine->lock, wish, why) ?: rc;
 }
 
 static int open_devices(struct machine *machine, struct refusal *why)
 {
+	struct bus *io = &machine->io;
 	unsigned n = machine->options->n_nets;
-	const struct bus_range serial = {.name = "serial",
-					 .base = PORT_COM1,
-					 .len = SERIAL_PORTS,
-					 .enabled = true,
-					 .ops = &serial_ops,
-					 .device = &machine->serial};
 	int rc = 0;
 
-	machine->virtio = (struct virtio_world){.events = &machine->events,
+	machine->virtio = (struct virtio_world){.kvm = &machine->kvm,
 						.ram = &machine->ram,
 						.mmio = &machine->mmio,
 						.wake_fd = machine->wake_fd};
-	machine->net = calloc(n + 1, sizeof(*machine->net));
-	machine->link = calloc(n + 1, sizeof(*machine->link));
-	if (!machine->net || !machine->link ||
-	    events_init(&machine->events, machine->kvm.vm_fd, n * VIRTIO_MAX_QUEUES) < 0)
+	if (kvm_init_routes(&machine->kvm, n * VIRTIO_MAX_QUEUES) < 0)
 		return refuse(why, ENOMEM, "out of memory");
 	serial_init(&machine->serial, serial_irq, serial_transmit, machine);
-	if (stop_add_ports(&machine->stop, &machine->io) < 0 ||
-	    pci_host_init(&machine->pci, &machine->io) < 0 || bus_add(&machine->io, &serial) < 0)
-		return refuse(why, ENOSPC, "too many devices");
+	bus_add(io, &(struct bus_range){"serial", PORT_COM1, SERIAL_PORTS, true, &serial_ops,
+					&machine->serial, 0, 0});
+	stop_add_ports(&machine->stop, io);
+	pci_host_init(&machine->pci, io);
 	for (unsigned i = 0; i < n && rc == 0; i++)
 		rc = open_net(machine, i, why);
 	return rc;
@@ -92,10 +79,9 @@ static int map_file(const char *path, const char *what, struct boot_file *file, 
 	*file = (struct boot_file){.name = path};
 	if (fd < 0)
 		return refuse(why, errno, "%s %s: %m", what, path);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		rc = refuse(why, EINVAL, "%s %s: is not a file", what, path);
-	} else if (st.st_size == 0) {
-		rc = refuse(why, EINVAL, "%s %s: is an empty file", what, path);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
+		rc = refuse(why, EINVAL, "%s %s: is %s file", what, path,
+			    S_ISREG(st.st_mode) ? "an empty" : "not a");
 	} else {
 		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd,
 			     0);
@@ -112,36 +98,35 @@ static int map_file(const char *path, const char *what, struct boot_file *file, 
  */
 static void unmap_file(struct boot_file *file)
 {
-	if (file->len)
+	if (file->bytes)
 		munmap((void *)(uintptr_t)file->bytes, file->len);
+	file->bytes = NULL;
 }
 
 static int load_kernel(struct machine *machine, struct refusal *why)
 {
 	const struct options *options = machine->options;
-	struct boot_file kernel = {built_in_guest, built_in_guest_len, "(built in)"};
-	struct boot_file initrd = {.len = 0};
-	int n = snprintf(machine->cmdline, sizeof(machine->cmdline), "%s%s%s",
-			 options->kernel ? default_cmdline : "",
-			 options->kernel && *options->append ? " " : "", options->append);
-	int rc = 0;
+	struct boot *boot = &machine->boot;
+	int rc = 0, n = snprintf(machine->cmdline, sizeof(machine->cmdline), "%s%s%s",
+				 options->kernel ? default_cmdline : "",
+				 options->kernel && *options->append ? " " : "", options->append);
 
 	if ((size_t)n >= sizeof(machine->cmdline))
 		return refuse(why, E2BIG,
 			      "command line: longer than %zu characters; shorten --append",
 			      sizeof(machine->cmdline) - 1);
+	*boot = (struct boot){.ram = &machine->ram,
+			      .kernel = {built_in_guest, built_in_guest_len, "(built in)"},
+			      .cmdline = machine->cmdline};
 	if (options->kernel)
-		rc = map_file(options->kernel, "kernel", &kernel, why);
+		rc = map_file(options->kernel, "kernel", &boot->kernel, why);
 	if (rc == 0 && options->initrd)
-		rc = map_file(options->initrd, "initrd", &initrd, why);
-	rc = rc
-		     ?: boot_load(&machine->ram,
-				  &(struct boot_source){kernel, initrd, machine->cmdline},
-				  &machine->plan, why);
+		rc = map_file(options->initrd, "initrd", &boot->initrd, why);
+	rc = rc ?: boot_load(boot, why);
 	if (options->kernel)
-		unmap_file(&kernel);
-	unmap_file(&initrd);
-	if (rc == 0 && machine->kvm.emulates && machine->plan.mode == BOOT_LONG_MODE)
+		unmap_file(&boot->kernel);
+	unmap_file(&boot->initrd);
+	if (rc == 0 && machine->kvm.emulates && boot->mode == BOOT_LONG_MODE)
 		say("this host's /dev/kvm emulates every instruction (kvm_pvm): a distribution "
 		    "kernel will not boot in useful time; the built-in guest will. Use a host with "
 		    "VMX or SVM, or QEMU");
@@ -154,21 +139,10 @@ static int place_tables(struct machine *machine, struct refusal *why)
 	const struct options *options = machine->options;
 	uint8_t *area = guest_ram_at(&machine->ram, LAYOUT_ACPI, ACPI_AREA_LEN);
 
-	if (acpi_build(area, ACPI_AREA_LEN, LAYOUT_ACPI, options->n_cpus) < 0)
-		return refuse(why, ENOSPC, "ACPI tables do not fit");
+	acpi_build(area, options->n_cpus);
 	if (options->dump_acpi && acpi_dump(area, options->dump_acpi) < 0)
 		return refuse(why, errno, "--dump-acpi: %s: %m", options->dump_acpi);
 	stop_place_reset_entry(&machine->ram);
-	return 0;
-}
-
-static int open_descriptors(struct machine *machine, struct refusal *why)
-{
-	machine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (machine->wake_fd < 0)
-		return refuse(why, errno, "eventfd: %m");
-	machine->process_status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-	stop_init(&machine->stop, machine->wake_fd);
 	return 0;
 }
 
@@ -178,14 +152,17 @@ int machine_open(struct machine *machine, const struct options *options, struct 
 	struct guest_ram *ram = &machine->ram;
 
 	machine->options = options;
-	machine->wake_fd = machine->process_status_fd = -1;
 	machine->kvm.fd = machine->kvm.vm_fd = -1;
 	machine->console.in_fd = machine->console.out_fd = machine->console.pty_peer = -1;
 	pthread_mutex_init(&machine->lock, NULL);
 	pthread_mutex_init(&machine->gate, NULL);
+	machine->process_status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	machine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (machine->wake_fd < 0)
+		return refuse(why, errno, "eventfd: %m");
+	stop_init(&machine->stop, machine->wake_fd);
 	/* The console last, so that whatever was refused before finds the terminal as it was. */
-	return open_descriptors(machine, why)
-		       ?: guest_ram_open(ram, options->memory, page_size, options->prealloc, why)
+	return guest_ram_open(ram, options->memory, page_size, options->prealloc, why)
 		       ?: kvm_open(&machine->kvm, why)
 		       ?: kvm_map_ram(&machine->kvm, ram, why)
 		       ?: load_kernel(machine, why)
@@ -204,86 +181,37 @@ void machine_close(struct machine *machine)
 		vcpu_close(&machine->vcpu[i]);
 	for (unsigned i = 0; i < machine->n_nets; i++)
 		virtio_net_close(&machine->net[i]);
-	events_fini(&machine->events);
 	kvm_close(&machine->kvm);
 	guest_ram_close(&machine->ram);
-	free(machine->vcpu);
-	free(machine->link);
-	free(machine->net);
 	if (machine->process_status_fd >= 0)
 		close(machine->process_status_fd);
 	if (machine->wake_fd >= 0)
 		close(machine->wake_fd);
 }
 
-static int pin_to(unsigned cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) == 0)
-		return 0;
-	say("--pin: cannot run on CPU %u: %m; Cpus_allowed_list in /proc/self/status has those "
-	    "that can",
-	    cpu);
-	return -EINVAL;
-}
-
-/* In the thread of a vCPU, before the guest. */
-static int prepare_vcpu(void *ctx, unsigned id)
-{
-	struct machine *machine = ctx;
-	const struct options *options = machine->options;
-	int rc = id < options->n_pins ? pin_to(options->pin[id]) : 0;
-
-	if (rc == 0)
-		rc = sandbox_enter(SANDBOX_VCPU, options->sandbox);
-	pthread_mutex_lock(&machine->gate);
-	if (id == 0)
-		machine->first_run_ns = machine_now_ns();
-	pthread_mutex_unlock(&machine->gate);
-	return rc;
-}
-
-static int prepare_writer(void *ctx)
-{
-	const struct machine *machine = ctx;
-
-	return sandbox_enter(SANDBOX_WRITER, machine->options->sandbox);
-}
-
 int machine_arm(struct machine *machine, struct refusal *why)
 {
-	unsigned sandbox = machine->options->sandbox, n = machine->options->n_cpus;
-	int rc = 0;
+	const struct options *options = machine->options;
+	unsigned n = options->n_cpus;
+	int rc;
 
-	machine->world = (struct vcpu_world){.kvm = &machine->kvm,
+	machine->world = (struct vcpu_world){.options = options,
+					     .kvm = &machine->kvm,
 					     .io = &machine->io,
 					     .mmio = &machine->mmio,
 					     .lock = &machine->lock,
-					     .stop = &machine->stop,
-					     .n_cpus = n,
-					     .prepare = prepare_vcpu,
-					     .ctx = machine};
-	machine->vcpu = calloc(n, sizeof(*machine->vcpu));
-	if (!machine->vcpu)
-		return refuse(why, ENOMEM, "out of memory");
+					     .gate = &machine->gate,
+					     .stop = &machine->stop};
 	machine->gate_held = pthread_mutex_lock(&machine->gate) == 0;
-	rc = sandbox_harden(sandbox);
-	if (rc < 0)
-		return refuse(why, -rc, "sandbox: %s; --sandbox off goes on without",
-			      strerror(-rc));
+	rc = sandbox_harden(options->sandbox, why);
 	for (; machine->n_vcpus < n && rc == 0; machine->n_vcpus++)
 		rc = vcpu_open(&machine->vcpu[machine->n_vcpus], &machine->world, machine->n_vcpus,
 			       why);
-	rc = rc ?: vcpu_state_enter(machine->vcpu[0].fd, &machine->ram, &machine->plan, why);
+	rc = rc ?: vcpu_state_enter(machine->vcpu[0].fd, &machine->boot, why);
 	for (unsigned i = 0; i < n && rc == 0; i++)
 		rc = vcpu_start(&machine->vcpu[i], why);
-	rc = rc ?: console_start(&machine->console, prepare_writer, machine, why);
-	if (rc == 0 && sandbox_enter(SANDBOX_CONTROL, sandbox) < 0)
-		rc = refuse(why, EPERM, "sandbox: the control thread cannot enter it");
-	return rc;
+	return rc ?: console_start(&machine->console, options->sandbox, why)
+			     ?: sandbox_enter(SANDBOX_CONTROL, options->sandbox, why);
 }
 
 void machine_run(struct machine *machine)
@@ -306,7 +234,7 @@ void machine_halt(struct machine *machine)
 void machine_press_power_button(struct machine *machine)
 {
 	pthread_mutex_lock(&machine->lock);
-	events_set_pin(&machine->events, GSI_POWER_BUTTON, true);
-	events_set_pin(&machine->events, GSI_POWER_BUTTON, false);
+	kvm_set_pin(&machine->kvm, GSI_POWER_BUTTON, true);
+	kvm_set_pin(&machine->kvm, GSI_POWER_BUTTON, false);
 	pthread_mutex_unlock(&machine->lock);
 }

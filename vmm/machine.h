@@ -22,29 +22,27 @@ enum {
 struct machine {
 	const struct options *options;
 	int64_t born_ns; /* CLOCK_MONOTONIC at the start of the process */
-	int64_t first_run_ns;
 	struct kvm kvm;
 	struct guest_ram ram;
-	struct boot_plan plan;
+	struct boot boot;
 	char cmdline[MACHINE_CMDLINE_LEN];
 
 	pthread_mutex_t lock;
 	struct bus io, mmio;
 	struct pci_host pci;
 	struct serial serial;
-	struct events events;
 	struct console console;
 	struct virtio_world virtio;
 	unsigned n_nets;
-	struct virtio_net *net;
-	struct net_link *link;
+	struct virtio_net net[OPTIONS_MAX_NETS];
+	struct net_link link[OPTIONS_MAX_NETS];
 
 	int wake_fd;
 	int process_status_fd; /* /proc/self/status, for the statistics */
 	struct stop stop;
 	struct vcpu_world world;
 	unsigned n_vcpus;
-	struct vcpu *vcpu;
+	struct vcpu vcpu[OPTIONS_MAX_CPUS];
 	pthread_mutex_t gate; /* held until the vCPUs may run */
 	bool gate_held;
 };

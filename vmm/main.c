@@ -1,8 +1,6 @@
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "vmm/control.h"
-#include "vmm/report.h"
 
 static int fail(const struct refusal *why)
 {
@@ -17,15 +15,15 @@ static int run(struct machine *machine, int signal_fd)
 
 	if (machine_arm(machine, &why) < 0) {
 		fail(&why);
-		stop_request(&machine->stop, STOP_LAUNCHER, 0);
+		stop_request(&machine->stop, STOP_LAUNCHER);
 	}
 	control_run(machine, signal_fd);
 	machine_halt(machine);
 	console_suspend(&machine->console);
 	if (machine->options->stats)
 		report_stats(machine);
-	say("%s: %s, exit code %d", machine->options->name,
-	    stop_name(stop_cause_of(&machine->stop)), stop_exit_code(&machine->stop));
+	say("%s: %s, exit code %d", machine->options->name, stop_name(&machine->stop),
+	    stop_exit_code(&machine->stop));
 	return stop_exit_code(&machine->stop);
 }
 
@@ -43,7 +41,7 @@ static int live(struct machine *machine, const struct options *options)
 	else
 		code = run(machine, signal_fd);
 	if (code == EXIT_CODE_LAUNCHER)
-		stop_request(&machine->stop, STOP_LAUNCHER, 0);
+		stop_request(&machine->stop, STOP_LAUNCHER);
 	machine_close(machine);
 	if (!options->dry_run)
 		control_report_exit(machine);
@@ -52,12 +50,13 @@ static int live(struct machine *machine, const struct options *options)
 
 int main(int argc, char **argv)
 {
-	const int64_t born_ns = machine_now_ns();
+	/* Large, zero until it is touched, and never freed: a console's writer that is stuck in a
+	 * stopped terminal looks at it until the process ends. */
+	static struct machine machine;
 	struct options options;
-	struct machine *machine;
 	struct refusal why;
-	int code;
 
+	machine.born_ns = machine_now_ns();
 	if (options_parse(&options, argc, argv, &why) < 0)
 		return fail(&why);
 	if (options.help)
@@ -66,12 +65,5 @@ int main(int argc, char **argv)
 		puts("ringway-vmm " RINGWAY_VERSION);
 	if (options.help || options.version)
 		return 0;
-	/* Large, and zero until it is touched. */
-	machine = calloc(1, sizeof(*machine));
-	if (!machine)
-		return EXIT_CODE_LAUNCHER;
-	machine->born_ns = born_ns;
-	code = live(machine, &options);
-	free(machine);
-	return code;
+	return live(&machine, &options);
 }

@@ -16,22 +16,20 @@ int net_link_open(struct net_link *link, struct virtio_net *net, pthread_mutex_t
 {
 	const struct guest_ram *ram = net->vp.world->ram;
 
-	*link = (struct net_link){.net = net,
-				  .lock = lock,
-				  .path = wish->socket,
-				  .listen_fd = -1,
-				  .pause_ms = PAUSE_FIRST_MS,
-				  .device = {.regions = link->region,
-					     .n_regions = ram->n_regions,
-					     .queues = link->queue}};
+	*link = (struct net_link){
+		.net = net,
+		.lock = lock,
+		.path = wish->socket,
+		.listen_fd = -1,
+		.pause_ms = PAUSE_FIRST_MS,
+		.device = {.memory.n_regions = ram->n_regions, .queues = link->queue}};
 	vhost_user_init(&link->vu);
 	for (unsigned i = 0; i < ram->n_regions; i++) {
 		const struct guest_ram_region *region = &ram->region[i];
 
-		link->region[i] = (struct vhost_user_region){.gpa = region->gpa,
-							     .len = region->size,
-							     .va = (uintptr_t)region->hva,
-							     .fd = region->fd};
+		link->device.memory.regions[i] = (struct vhost_user_region){
+			region->gpa, region->size, (uintptr_t)region->hva, 0};
+		link->device.memory_fds[i] = region->fd;
 	}
 	if (!wish->server)
 		return 0;
@@ -47,7 +45,7 @@ void net_link_close(struct net_link *link)
 {
 	if (link->vu.state == VHOST_USER_RUNNING)
 		vhost_user_stop(&link->vu, &link->device);
-	vhost_user_fini(&link->vu);
+	vhost_user_close(&link->vu);
 	if (link->listen_fd >= 0) {
 		close(link->listen_fd);
 		unlink(link->path);
@@ -94,16 +92,16 @@ static void lost(struct net_link *link, int64_t now_ms)
 static bool accept_features(struct net_link *link)
 {
 	struct virtio_net *net = link->net;
-	struct vhost_user_device wanted;
+	unsigned n_queues;
+	uint64_t features;
 
 	pthread_mutex_lock(link->lock);
 	if (!link->known || (net->vp.status == 0 && !net->vp.started))
 		virtio_net_offer(net, link->vu.features, link->vu.max_queues);
-	wanted = (struct vhost_user_device){.features = net->vp.started ? net->vp.acked
-									: net->vp.offered,
-					    .n_queues = 2 * net->max_pairs};
+	features = net->vp.started ? net->vp.acked : net->vp.offered;
+	n_queues = 2 * net->max_pairs;
 	pthread_mutex_unlock(link->lock);
-	return vhost_user_can_carry(&link->vu, &wanted) == 0;
+	return vhost_user_can_carry(&link->vu, features, n_queues) == 0;
 }
 
 static void connect_to(struct net_link *link, int64_t now_ms)

@@ -29,7 +29,6 @@ struct net_link {
 	unsigned pause_ms;
 	char last_error[VHOST_USER_ERROR_LEN];
 	uint64_t n_connects, n_losses;
-	struct vhost_user_region region[GUEST_RAM_MAX_REGIONS];
 	struct vhost_user_queue queue[2 * VIRTIO_MAX_PAIRS];
 	struct vhost_user_device device;
 };

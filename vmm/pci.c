@@ -1,6 +1,6 @@
 #include "vmm/pci.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <linux/pci_regs.h>
 #include <string.h>
 
@@ -11,6 +11,7 @@ enum {
 	BRIDGE_VENDOR = 0x8086, /* a vendor whose host bridges kernels know to trust */
 	BRIDGE_DEVICE = 0x0d57,
 	BRIDGE_CLASS = 0x060000,
+	REVISION = 1, /* of a virtio device: no legacy interface */
 	ADDRESS_ENABLE = 1u << 31,
 	ADDRESS_LEN = 8, /* the ports 0xcf8 to 0xcff */
 };
@@ -20,21 +21,19 @@ static void put16(uint8_t *at, uint16_t value)
 	memcpy(at, &value, sizeof(value));
 }
 
-void pci_function_init(struct pci_function *function, const char *name,
-		       const struct pci_identity *identity)
+void pci_function_init(struct pci_function *function, const char *name, uint16_t vendor,
+		       uint16_t device, uint32_t class_code)
 {
 	uint8_t *config = function->config;
 
-	*function = (struct pci_function){.name = name};
-	function->next_capability = CAPABILITIES_START;
-	put16(config + PCI_VENDOR_ID, identity->vendor);
-	put16(config + PCI_DEVICE_ID, identity->device);
-	config[PCI_REVISION_ID] = identity->revision;
-	config[PCI_CLASS_PROG] = (uint8_t)identity->class_code;
-	config[PCI_CLASS_DEVICE] = (uint8_t)(identity->class_code >> 8);
-	config[PCI_CLASS_DEVICE + 1] = (uint8_t)(identity->class_code >> 16);
-	put16(config + PCI_SUBSYSTEM_VENDOR_ID, identity->subsystem_vendor);
-	put16(config + PCI_SUBSYSTEM_ID, identity->subsystem);
+	*function = (struct pci_function){.name = name, .next_capability = CAPABILITIES_START};
+	put16(config + PCI_VENDOR_ID, vendor);
+	put16(config + PCI_DEVICE_ID, device);
+	config[PCI_REVISION_ID] = REVISION;
+	config[PCI_CLASS_PROG] = (uint8_t)class_code;
+	put16(config + PCI_CLASS_DEVICE, (uint16_t)(class_code >> 8));
+	put16(config + PCI_SUBSYSTEM_VENDOR_ID, vendor);
+	put16(config + PCI_SUBSYSTEM_ID, device);
 	/* Interrupt pin stays 0: there is MSI-X only. */
 	put16(function->writable + PCI_COMMAND,
 	      PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
@@ -66,14 +65,13 @@ unsigned pci_add_capability(struct pci_function *function, const void *body, uns
 	return at;
 }
 
-uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigned width)
+/* target_of() has seen to it that an access lies in the 256 bytes. */
+static uint32_t config_read(struct pci_function *function, unsigned offset, unsigned width)
 {
 	uint32_t value = 0;
 
-	if (offset > PCI_CONFIG_LEN || width > PCI_CONFIG_LEN - offset)
-		return (uint32_t)bus_ones(width);
-	if (function->about_to_read)
-		function->about_to_read(function, offset, width);
+	if (function->accessed)
+		function->accessed(function, offset, width, false);
 	memcpy(&value, function->config + offset, width);
 	return value;
 }
@@ -82,7 +80,7 @@ uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigne
  * the all-ones pattern of sizing lies outside, too. */
 static void decode_bar(struct pci_function *function)
 {
-	uint64_t base = pci_config_read(function, PCI_BASE_ADDRESS_0, 4) & ~0xfu;
+	uint64_t base = config_read(function, PCI_BASE_ADDRESS_0, 4) & ~0xfu;
 	bool enabled = (function->config[PCI_COMMAND] & PCI_COMMAND_MEMORY) &&
 		       base >= LAYOUT_PCI_WINDOW &&
 		       base + function->bar_len <= LAYOUT_PCI_WINDOW_END;
@@ -97,11 +95,9 @@ static void decode_bar(struct pci_function *function)
 	function->bar_enabled = enabled;
 }
 
-void pci_config_write(struct pci_function *function, unsigned offset, unsigned width,
-		      uint32_t value)
+static void config_write(struct pci_function *function, unsigned offset, unsigned width,
+			 uint32_t value)
 {
-	if (offset > PCI_CONFIG_LEN || width > PCI_CONFIG_LEN - offset)
-		return;
 	for (unsigned i = 0; i < width; i++) {
 		uint8_t mask = function->writable[offset + i];
 		uint8_t byte = (uint8_t)(value >> (8 * i));
@@ -111,8 +107,8 @@ void pci_config_write(struct pci_function *function, unsigned offset, unsigned w
 	}
 	if (function->bar_len && offset < PCI_BASE_ADDRESS_0 + 4)
 		decode_bar(function);
-	if (function->written)
-		function->written(function, offset, width);
+	if (function->accessed)
+		function->accessed(function, offset, width, true);
 }
 
 /* The function that the latch and an access to the data port point at, and its register; NULL if
@@ -145,7 +141,7 @@ static uint64_t host_read(void *device, uint64_t offset, unsigned width)
 	if (is_latch(offset, width))
 		return host->address;
 	function = target_of(host, offset, width, &reg);
-	return function ? pci_config_read(function, reg, width) : bus_ones(width);
+	return function ? config_read(function, reg, width) : bus_ones(width);
 }
 
 static void host_write(void *device, uint64_t offset, unsigned width, uint64_t value)
@@ -160,34 +156,22 @@ static void host_write(void *device, uint64_t offset, unsigned width, uint64_t v
 	}
 	function = target_of(host, offset, width, &reg);
 	if (function)
-		pci_config_write(function, reg, width, (uint32_t)value);
+		config_write(function, reg, width, (uint32_t)value);
 }
 
 static const struct bus_ops host_ops = {.read = host_read, .write = host_write};
 
-int pci_host_init(struct pci_host *host, struct bus *io)
+void pci_host_init(struct pci_host *host, struct bus *io)
 {
 	memset(host, 0, sizeof(*host));
-	pci_function_init(&host->bridge, "host bridge",
-			  &(struct pci_identity){.vendor = BRIDGE_VENDOR,
-						 .device = BRIDGE_DEVICE,
-						 .class_code = BRIDGE_CLASS});
+	pci_function_init(&host->bridge, "host bridge", BRIDGE_VENDOR, BRIDGE_DEVICE, BRIDGE_CLASS);
 	host->slot[0] = &host->bridge;
-	return bus_add(io, &(struct bus_range){.name = "pci configuration",
-					       .base = PORT_PCI_ADDRESS,
-					       .len = ADDRESS_LEN,
-					       .enabled = true,
-					       .ops = &host_ops,
-					       .device = host});
+	bus_add(io, &(struct bus_range){"pci configuration", PORT_PCI_ADDRESS, ADDRESS_LEN, true,
+					&host_ops, host, 0, 0});
 }
 
-int pci_host_add(struct pci_host *host, struct pci_function *function)
+void pci_host_add(struct pci_host *host, unsigned index, struct pci_function *function)
 {
-	for (int slot = PCI_FIRST_FREE_SLOT; slot < PCI_MAX_SLOTS; slot++) {
-		if (!host->slot[slot]) {
-			host->slot[slot] = function;
-			return slot;
-		}
-	}
-	return -ENOSPC;
+	assert(PCI_FIRST_FREE_SLOT + index < PCI_MAX_SLOTS);
+	host->slot[PCI_FIRST_FREE_SLOT + index] = function;
 }

@@ -29,17 +29,11 @@ struct pci_function {
 	uint64_t bar_base;
 	bool bar_enabled;
 	uint8_t next_capability; /* where pci_add_capability() goes on */
-	/* May be NULL. moved: bar_base or bar_enabled is about to become the given values. written:
-	 * some bytes from offset have changed. read: about to be read, for windows. */
+	/* May be NULL. moved: bar_base or bar_enabled is about to become the given values.
+	 * accessed: some bytes from offset have been written, or are about to be read. */
 	void (*moved)(struct pci_function *function, uint64_t base, bool enabled);
-	void (*written)(struct pci_function *function, unsigned offset, unsigned width);
-	void (*about_to_read)(struct pci_function *function, unsigned offset, unsigned width);
-};
-
-struct pci_identity {
-	uint16_t vendor, device, subsystem_vendor, subsystem;
-	uint32_t class_code; /* 24 bits */
-	uint8_t revision;
+	void (*accessed)(struct pci_function *function, unsigned offset, unsigned width,
+			 bool is_write);
 };
 
 struct pci_host {
@@ -49,21 +43,18 @@ struct pci_host {
 };
 
 /* Puts the host bridge into slot 0 and both ports on the bus. */
-int pci_host_init(struct pci_host *host, struct bus *io);
+void pci_host_init(struct pci_host *host, struct bus *io);
 
-/* Takes the next free slot; returns it or -ENOSPC. */
-int pci_host_add(struct pci_host *host, struct pci_function *function);
+/* Into the slot of that index from PCI_FIRST_FREE_SLOT on. */
+void pci_host_add(struct pci_host *host, unsigned index, struct pci_function *function);
 
-void pci_function_init(struct pci_function *function, const char *name,
-		       const struct pci_identity *identity);
+/* class_code has 24 bits. */
+void pci_function_init(struct pci_function *function, const char *name, uint16_t vendor,
+		       uint16_t device, uint32_t class_code);
 /* A 32-bit memory BAR 0 that lies at `base` from the start. */
 void pci_set_bar(struct pci_function *function, uint32_t len, uint64_t base);
 /* Returns the offset of the capability in config space. The first byte of `body` is the id; the
  * second, the link to the next one, is filled in. */
 unsigned pci_add_capability(struct pci_function *function, const void *body, unsigned len);
-
-uint32_t pci_config_read(struct pci_function *function, unsigned offset, unsigned width);
-void pci_config_write(struct pci_function *function, unsigned offset, unsigned width,
-		      uint32_t value);
 
 #endif

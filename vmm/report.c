@@ -1,8 +1,7 @@
-#include "vmm/report.h"
+#include "vmm/control.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "vmm/layout.h"
@@ -20,20 +19,20 @@ static void print_range(uint64_t start, uint64_t end, const char *what)
 
 static void print_memory_map(const struct machine *machine)
 {
-	const struct boot_plan *plan = &machine->plan;
-	struct boot_range range[BOOT_MAX_RANGES];
+	const struct boot *boot = &machine->boot;
+	struct boot_e820_entry range[BOOT_MAX_RANGES];
 	unsigned n = boot_memory_map(&machine->ram, range);
 
 	printf("memory map\n");
 	for (unsigned i = 0; i < n; i++)
-		print_range(range[i].start, range[i].start + range[i].len,
+		print_range(range[i].addr, range[i].addr + range[i].size,
 			    range[i].type == BOOT_RANGE_RAM ? "RAM" : "reserved");
 	print_range(LAYOUT_PCI_WINDOW, LAYOUT_PCI_WINDOW_END, "PCI window");
-	print_range(plan->kernel_start, plan->kernel_end, "kernel");
-	printf("    entered at 0x%lx (%s)\n", plan->entry,
-	       plan->mode == BOOT_LONG_MODE ? "64-bit" : "PVH");
-	if (plan->initrd_len)
-		print_range(plan->initrd_start, plan->initrd_start + plan->initrd_len, "initrd");
+	print_range(boot->kernel_start, boot->kernel_end, "kernel");
+	printf("    entered at 0x%lx (%s)\n", boot->entry,
+	       boot->mode == BOOT_LONG_MODE ? "64-bit" : "PVH");
+	if (boot->initrd.len)
+		print_range(boot->initrd_start, boot->initrd_start + boot->initrd.len, "initrd");
 }
 
 static void print_pci_map(struct machine *machine)
@@ -102,12 +101,8 @@ static void print_exits(const struct vcpu *vcpu)
 	static const char *const counters[] = {"exits",		 "io_exits",	   "mmio_exits",
 					       "halt_exits",	 "irq_exits",	   "signal_exits",
 					       "irq_injections", "insn_emulation", "halt_wakeup"};
-	struct kvm_regs regs;
 	uint64_t value;
 
-	/* Of a running vCPU KVM would not say. */
-	if (!vcpu->has_thread && vcpu->fd >= 0 && ioctl(vcpu->fd, KVM_GET_REGS, &regs) == 0)
-		say("stats: vcpu%u ended at rip 0x%llx", vcpu->id, regs.rip);
 	for (unsigned reason = 0; reason < VCPU_N_REASONS; reason++)
 		if (vcpu->n_exits[reason])
 			say("stats: vcpu%u exit to launcher: %s %lu", vcpu->id,
@@ -163,6 +158,8 @@ static void print_memory(const struct machine *machine)
 
 void report_stats(struct machine *machine)
 {
+	const struct timespec *entered = &machine->vcpu[0].entered_at;
+
 	for (unsigned i = 0; i < machine->n_vcpus; i++)
 		print_exits(&machine->vcpu[i]);
 	pthread_mutex_lock(&machine->lock);
@@ -172,9 +169,10 @@ void report_stats(struct machine *machine)
 		print_net(&machine->net[i], &machine->link[i]);
 	pthread_mutex_unlock(&machine->lock);
 	say("stats: interrupt routes set %lu, console bytes dropped %lu",
-	    machine->events.n_route_updates, machine->console.n_dropped);
-	if (machine->first_run_ns)
+	    machine->kvm.n_route_updates, machine->console.n_dropped);
+	if (entered->tv_sec)
 		say("stats: start to first guest instruction: %.2f ms",
-		    (double)(machine->first_run_ns - machine->born_ns) / 1e6);
+		    (double)entered->tv_sec * 1e3 + (double)entered->tv_nsec / 1e6 -
+			    (double)machine->born_ns / 1e6);
 	print_memory(machine);
 }

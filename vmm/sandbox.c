@@ -11,90 +11,72 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-/* Memory, locks, time, the end of a thread, lines on standard error. */
-static const int any_thread[] = {
-	SCMP_SYS(write),	  SCMP_SYS(futex),	     SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime),
-	SCMP_SYS(munmap),	  SCMP_SYS(madvise),	     SCMP_SYS(brk),
-	SCMP_SYS(exit),		  SCMP_SYS(exit_group),	     SCMP_SYS(sched_yield),
-	SCMP_SYS(gettid),	  SCMP_SYS(getpid),	     SCMP_SYS(tgkill),
-	SCMP_SYS(poll),		  SCMP_SYS(clock_nanosleep),
+enum { ALL = 1 << SANDBOX_VCPU | 1 << SANDBOX_CONTROL | 1 << SANDBOX_WRITER };
+
+/* Calls and requests of ioctl(2), and the threads that may make them. */
+struct rule {
+	unsigned threads;
+	unsigned long number;
 };
 
-static const int control_thread[] = {
-	SCMP_SYS(read),	      SCMP_SYS(pread64),    SCMP_SYS(ppoll),   SCMP_SYS(sendmsg),
-	SCMP_SYS(recvmsg),    SCMP_SYS(connect),    SCMP_SYS(accept4), SCMP_SYS(close),
-	SCMP_SYS(fcntl),      SCMP_SYS(unlink),	    SCMP_SYS(getpgrp), SCMP_SYS(kill),
-	SCMP_SYS(getsockopt), SCMP_SYS(newfstatat), SCMP_SYS(fstat),   SCMP_SYS(lseek)};
+#define CALL(name)    ALL, SCMP_SYS(name) /* memory, locks, time, the end of a thread, lines */
+#define NO_VCPU(name) 1 << SANDBOX_CONTROL | 1 << SANDBOX_WRITER, SCMP_SYS(name)
+#define CONTROL(name) 1 << SANDBOX_CONTROL, SCMP_SYS(name)
+#define DEVICES	      1 << SANDBOX_VCPU | 1 << SANDBOX_CONTROL
 
-static const unsigned long vcpu_ioctls[] = {
-	KVM_RUN,      KVM_SET_GSI_ROUTING, KVM_IRQFD,	  KVM_IOEVENTFD, KVM_SIGNAL_MSI,
-	KVM_IRQ_LINE, KVM_GET_REGS,	   KVM_GET_SREGS, TCGETS,
+static const struct rule calls[] = {
+	{CALL(write)},		{CALL(futex)},		 {CALL(rt_sigreturn)},
+	{CALL(rt_sigprocmask)}, {CALL(restart_syscall)}, {CALL(clock_gettime)},
+	{CALL(munmap)},		{CALL(madvise)},	 {CALL(brk)},
+	{CALL(exit)},		{CALL(exit_group)},	 {CALL(sched_yield)},
+	{CALL(gettid)},		{CALL(getpid)},		 {CALL(tgkill)},
+	{CALL(poll)},		{CALL(clock_nanosleep)}, {NO_VCPU(read)},
+	{CONTROL(pread64)},	{CONTROL(ppoll)},	 {CONTROL(sendmsg)},
+	{CONTROL(recvmsg)},	{CONTROL(connect)},	 {CONTROL(accept4)},
+	{CONTROL(close)},	{CONTROL(fcntl)},	 {CONTROL(unlink)},
+	{CONTROL(getpgrp)},	{CONTROL(kill)},	 {CONTROL(getsockopt)},
+	{CONTROL(newfstatat)},	{CONTROL(fstat)},	 {CONTROL(lseek)}};
+
+static const struct rule ioctls[] = {
+	{ALL, TCGETS}, /* of isatty(3), before a line on standard error */
+	{DEVICES, KVM_SET_GSI_ROUTING},
+	{DEVICES, KVM_IRQFD},
+	{DEVICES, KVM_IOEVENTFD},
+	{DEVICES, KVM_SIGNAL_MSI},
+	{DEVICES, KVM_IRQ_LINE},
+	{1 << SANDBOX_VCPU, KVM_GET_REGS},
+	{1 << SANDBOX_VCPU, KVM_RUN},
+	{1 << SANDBOX_VCPU, KVM_GET_SREGS},
+	{1 << SANDBOX_CONTROL, TCSETS},
+	{1 << SANDBOX_CONTROL, TCSETSW},
+	{1 << SANDBOX_CONTROL, TCSETSF},
+	{1 << SANDBOX_CONTROL, TIOCGPGRP},
 };
-
-static const unsigned long control_ioctls[] = {KVM_SET_GSI_ROUTING,
-					       KVM_IRQFD,
-					       KVM_IOEVENTFD,
-					       KVM_SIGNAL_MSI,
-					       KVM_IRQ_LINE,
-					       TCGETS,
-					       TCSETS,
-					       TCSETSW,
-					       TCSETSF,
-					       TIOCGPGRP,
-					       KVM_GET_REGS};
-
-/* For the console's own error lines. */
-static const unsigned long writer_ioctls[] = {TCGETS};
-
-static int allow_calls(scmp_filter_ctx ctx, const int *calls, size_t n)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
-	return rc;
-}
-
-static int allow_ioctls(scmp_filter_ctx ctx, const unsigned long *requests, size_t n)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				      SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, requests[i]));
-	return rc;
-}
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The heap may grow, but nothing new becomes executable. */
-static int allow_memory(scmp_filter_ctx ctx, int call)
-{
-	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
-				SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-}
-
 static int add_rules(scmp_filter_ctx ctx, enum sandbox_thread thread)
 {
-	int rc = allow_calls(ctx, any_thread, COUNT(any_thread))
-			 ?: allow_memory(ctx, SCMP_SYS(mmap))
-			 ?: allow_memory(ctx, SCMP_SYS(mprotect));
+	/* The heap may grow, but nothing new becomes executable. */
+	const struct scmp_arg_cmp not_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, not_exec)
+			 ?: seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_exec);
 
-	switch (thread) {
-	case SANDBOX_VCPU:
-		return rc ?: allow_ioctls(ctx, vcpu_ioctls, COUNT(vcpu_ioctls));
-	case SANDBOX_WRITER:
-		return rc ?: allow_ioctls(ctx, writer_ioctls, COUNT(writer_ioctls));
-	default:
-		return rc ?: allow_calls(ctx, control_thread, COUNT(control_thread))
-				     ?: allow_ioctls(ctx, control_ioctls, COUNT(control_ioctls))
-				     ?: seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-							 SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
-	}
+	for (size_t i = 0; i < COUNT(calls) && rc == 0; i++)
+		if (calls[i].threads >> thread & 1)
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, (int)calls[i].number, 0);
+	for (size_t i = 0; i < COUNT(ioctls) && rc == 0; i++)
+		if (ioctls[i].threads >> thread & 1)
+			rc = seccomp_rule_add(
+				ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, ioctls[i].number));
+	if (rc == 0 && thread == SANDBOX_CONTROL)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+				      SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+	return rc;
 }
 
-int sandbox_harden(enum sandbox_mode mode)
+int sandbox_harden(enum sandbox_mode mode, struct refusal *why)
 {
 	const struct rlimit none = {0, 0};
 
@@ -102,11 +84,11 @@ int sandbox_harden(enum sandbox_mode mode)
 		return 0;
 	return prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
 			       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
-		       ? -errno
+		       ? refuse(why, errno, "sandbox: %m; --sandbox off goes on without")
 		       : 0;
 }
 
-int sandbox_enter(enum sandbox_thread thread, enum sandbox_mode mode)
+int sandbox_enter(enum sandbox_thread thread, enum sandbox_mode mode, struct refusal *why)
 {
 	scmp_filter_ctx ctx;
 	int rc;
@@ -120,8 +102,9 @@ int sandbox_enter(enum sandbox_thread thread, enum sandbox_mode mode)
 		rc = seccomp_load(ctx);
 	if (ctx)
 		seccomp_release(ctx);
-	if (rc < 0)
-		say("sandbox: cannot load the filter: %s; --sandbox off goes on without",
-		    strerror(-rc));
-	return rc;
+	return rc == 0 ? 0
+		       : refuse(why, -rc,
+				"sandbox: cannot load the filter: %s; --sandbox off goes on "
+				"without",
+				strerror(-rc));
 }

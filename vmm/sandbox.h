@@ -3,7 +3,7 @@
  *
  * Threads:   each thread enters its own; a filter counts for the calling thread only.
  * Ownership: none.
- * Failure:   0 or -errno; of a filter with a line on standard error. */
+ * Failure:   0 or -errno with a refusal. */
 #ifndef RINGWAY_VMM_SANDBOX_H
 #define RINGWAY_VMM_SANDBOX_H
 
@@ -17,8 +17,8 @@ enum sandbox_thread {
 
 /* The process as a whole, once, before its threads: no core dumps, no /proc/PID/fd for other users.
  */
-int sandbox_harden(enum sandbox_mode mode);
+int sandbox_harden(enum sandbox_mode mode, struct refusal *why);
 
-int sandbox_enter(enum sandbox_thread thread, enum sandbox_mode mode);
+int sandbox_enter(enum sandbox_thread thread, enum sandbox_mode mode, struct refusal *why);
 
 #endif

@@ -8,24 +8,24 @@
 
 static const struct {
 	const char *name;
-	int exit_code; /* of the exit port: what the guest said */
+	int exit_code;
 } causes[] = {
 	[STOP_NONE] = {"running", 0},
 	[STOP_POWER_OFF] = {"power-off", 0},
 	[STOP_REBOOT] = {"reboot", EXIT_CODE_REBOOT},
-	[STOP_EXIT_PORT] = {"exit-port", 0},
 	[STOP_USER] = {"quit", 0},
 	[STOP_SIGNAL] = {"stopped", EXIT_CODE_TIMEOUT},
 	[STOP_TIMEOUT] = {"timeout", EXIT_CODE_TIMEOUT},
 	[STOP_TRIPLE_FAULT] = {"triple-fault", EXIT_CODE_TRIPLE_FAULT},
 	[STOP_KVM] = {"kvm-error", EXIT_CODE_KVM},
 	[STOP_LAUNCHER] = {"launcher-error", EXIT_CODE_LAUNCHER},
+	[STOP_EXIT_PORT] = {"exit-port", 0}, /* what the guest said */
 };
 static_assert(sizeof(causes) / sizeof(causes[0]) == STOP_N, "a name for each cause");
 
 void stop_init(struct stop *stop, int wake_fd)
 {
-	*stop = (struct stop){.cause = STOP_NONE, .value = -1, .wake_fd = wake_fd};
+	*stop = (struct stop){.cause = STOP_NONE, .wake_fd = wake_fd};
 }
 
 static void wake(struct stop *stop)
@@ -34,32 +34,31 @@ static void wake(struct stop *stop)
 	(void)!eventfd_write(stop->wake_fd, 1);
 }
 
-void stop_request(struct stop *stop, enum stop_cause cause, int value)
+void stop_request(struct stop *stop, int cause)
 {
 	int none = STOP_NONE;
 
-	/* Only one guest CPU at a time is inside a device, so value has one writer. */
-	if (atomic_load(&stop->cause) == STOP_NONE && cause == STOP_EXIT_PORT)
-		stop->value = value;
-	atomic_compare_exchange_strong(&stop->cause, &none, (int)cause);
+	atomic_compare_exchange_strong(&stop->cause, &none, cause);
 	wake(stop);
 }
 
 enum stop_cause stop_cause_of(const struct stop *stop)
 {
-	return (enum stop_cause)atomic_load(&stop->cause);
+	int cause = atomic_load(&stop->cause);
+
+	return cause < STOP_EXIT_PORT ? (enum stop_cause)cause : STOP_EXIT_PORT;
 }
 
 int stop_exit_code(const struct stop *stop)
 {
-	enum stop_cause cause = stop_cause_of(stop);
+	int cause = atomic_load(&stop->cause);
 
-	return cause == STOP_EXIT_PORT ? stop->value : causes[cause].exit_code;
+	return cause < STOP_EXIT_PORT ? causes[cause].exit_code : cause - STOP_EXIT_PORT;
 }
 
-const char *stop_name(enum stop_cause cause)
+const char *stop_name(const struct stop *stop)
 {
-	return causes[cause].name;
+	return causes[stop_cause_of(stop)].name;
 }
 
 /* The ports from PORT_SLEEP_CONTROL to PORT_RESET. */
@@ -67,9 +66,9 @@ static void power_write(void *device, uint64_t offset, unsigned width, uint64_t 
 {
 	(void)width;
 	if (offset == 0 && value == SLEEP_VALUE_S5)
-		stop_request(device, STOP_POWER_OFF, 0);
+		stop_request(device, STOP_POWER_OFF);
 	else if (offset == PORT_RESET - PORT_SLEEP_CONTROL && value == RESET_VALUE)
-		stop_request(device, STOP_REBOOT, 0);
+		stop_request(device, STOP_REBOOT);
 }
 
 /* There is no keyboard controller, but kernels with `reboot=k` end by pulsing its reset line. */
@@ -77,7 +76,7 @@ static void i8042_write(void *device, uint64_t offset, unsigned width, uint64_t 
 {
 	(void)offset, (void)width;
 	if (value == I8042_RESET)
-		stop_request(device, STOP_REBOOT, 0);
+		stop_request(device, STOP_REBOOT);
 }
 
 static void exit_write(void *device, uint64_t offset, unsigned width, uint64_t value)
@@ -86,31 +85,22 @@ static void exit_write(void *device, uint64_t offset, unsigned width, uint64_t v
 
 	(void)width;
 	if (offset == 0) {
-		stop_request(stop, STOP_EXIT_PORT, (int)(value & 0xff));
+		stop_request(stop, STOP_EXIT_PORT + (int)(value & 0xff));
 		return;
 	}
 	stop->ready = true;
 	wake(stop);
 }
 
-int stop_add_ports(struct stop *stop, struct bus *io)
+void stop_add_ports(struct stop *stop, struct bus *io)
 {
 	static const struct bus_ops power = {.write = power_write};
 	static const struct bus_ops i8042 = {.write = i8042_write};
 	static const struct bus_ops exit = {.write = exit_write};
-	struct bus_range ranges[] = {
-		{.name = "power", .base = PORT_SLEEP_CONTROL, .len = 5, .ops = &power},
-		{.name = "i8042", .base = PORT_I8042, .len = 1, .ops = &i8042},
-		{.name = "exit", .base = PORT_EXIT, .len = 2, .ops = &exit},
-	};
-	int rc = 0;
 
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]) && rc >= 0; i++) {
-		ranges[i].enabled = true;
-		ranges[i].device = stop;
-		rc = bus_add(io, &ranges[i]);
-	}
-	return rc < 0 ? rc : 0;
+	bus_add(io, &(struct bus_range){"power", PORT_SLEEP_CONTROL, 5, true, &power, stop, 0, 0});
+	bus_add(io, &(struct bus_range){"i8042", PORT_I8042, 1, true, &i8042, stop, 0, 0});
+	bus_add(io, &(struct bus_range){"exit", PORT_EXIT, 2, true, &exit, stop, 0, 0});
 }
 
 void stop_place_reset_entry(const struct guest_ram *ram)

@@ -1,13 +1,14 @@
 #include "vmm/vcpu.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vmm/vcpu_state.h"
+#include "vmm/sandbox.h"
 
 /* Of those that can come; what else comes ends the VM with its number. */
 static const char *const reason_names[VCPU_N_REASONS] = {[KVM_EXIT_UNKNOWN] = "unknown",
@@ -17,8 +18,7 @@ static const char *const reason_names[VCPU_N_REASONS] = {[KVM_EXIT_UNKNOWN] = "u
 							 [KVM_EXIT_FAIL_ENTRY] = "failed entry",
 							 [KVM_EXIT_INTR] = "interrupted",
 							 [KVM_EXIT_INTERNAL_ERROR] =
-								 "internal error",
-							 [KVM_EXIT_SYSTEM_EVENT] = "system event"};
+								 "internal error"};
 
 const char *vcpu_reason_name(unsigned reason)
 {
@@ -40,7 +40,7 @@ int vcpu_open(struct vcpu *vcpu, const struct vcpu_world *world, unsigned id, st
 	vcpu->run = run;
 	if (world->kvm->has_stats)
 		vcpu->stats_fd = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
-	return vcpu_state_init(vcpu->fd, world->kvm, id, world->n_cpus, why);
+	return vcpu_state_init(vcpu->fd, world->kvm, id, world->options->n_cpus, why);
 }
 
 /* One access of at most eight bytes at data. */
@@ -84,17 +84,7 @@ static void give_up(struct vcpu *vcpu, enum stop_cause cause, const char *what, 
 		    vcpu->id, what, detail, regs.rip, sregs.cr0, sregs.cr2, sregs.cr3);
 	else
 		say("vcpu%u: %s (0x%lx)", vcpu->id, what, detail);
-	stop_request(vcpu->world->stop, cause, 0);
-}
-
-static void handle_system_event(struct vcpu *vcpu, struct kvm_run *run)
-{
-	if (run->system_event.type == KVM_SYSTEM_EVENT_SHUTDOWN)
-		stop_request(vcpu->world->stop, STOP_POWER_OFF, 0);
-	else if (run->system_event.type == KVM_SYSTEM_EVENT_RESET)
-		stop_request(vcpu->world->stop, STOP_REBOOT, 0);
-	else
-		give_up(vcpu, STOP_KVM, "the guest crashed, KVM says", run->system_event.type);
+	stop_request(vcpu->world->stop, cause);
 }
 
 void vcpu_handle_exit(struct vcpu *vcpu, struct kvm_run *run)
@@ -108,10 +98,6 @@ void vcpu_handle_exit(struct vcpu *vcpu, struct kvm_run *run)
 		handle_access(vcpu, run);
 		break;
 	case KVM_EXIT_INTR:
-	case KVM_EXIT_IRQ_WINDOW_OPEN:
-		break;
-	case KVM_EXIT_SYSTEM_EVENT:
-		handle_system_event(vcpu, run);
 		break;
 	case KVM_EXIT_SHUTDOWN:
 		give_up(vcpu, STOP_TRIPLE_FAULT, "triple fault", 0);
@@ -146,22 +132,41 @@ static void unblock_kick(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+static int pin_to(unsigned cpu, struct refusal *why)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) == 0)
+		return 0;
+	return refuse(why, errno,
+		      "--pin: cannot run on CPU %u: %m; Cpus_allowed_list in /proc/self/status has "
+		      "those that can",
+		      cpu);
+}
+
 static void *run_vcpu(void *arg)
 {
 	struct vcpu *vcpu = arg;
 	const struct vcpu_world *world = vcpu->world;
+	const struct options *options = world->options;
+	struct refusal why;
 
 	unblock_kick();
-	if (world->prepare && world->prepare(world->ctx, vcpu->id) < 0)
-		stop_request(world->stop, STOP_LAUNCHER, 0);
+	if ((vcpu->id < options->n_pins && pin_to(options->pin[vcpu->id], &why) < 0) ||
+	    sandbox_enter(SANDBOX_VCPU, options->sandbox, &why) < 0) {
+		say("%s", why.text);
+		stop_request(world->stop, STOP_LAUNCHER);
+	}
+	pthread_mutex_lock(world->gate);
+	pthread_mutex_unlock(world->gate);
+	clock_gettime(CLOCK_MONOTONIC, &vcpu->entered_at);
 	while (stop_cause_of(world->stop) == STOP_NONE) {
-		if (ioctl(vcpu->fd, KVM_RUN, 0) == 0) {
+		if (ioctl(vcpu->fd, KVM_RUN, 0) == 0)
 			vcpu_handle_exit(vcpu, vcpu->run);
-		} else if (errno == EINTR || errno == EAGAIN) {
-			vcpu->n_interrupted++;
-		} else {
+		else if (errno != EINTR && errno != EAGAIN)
 			give_up(vcpu, STOP_KVM, "KVM_RUN fails, errno", (uint64_t)errno);
-		}
 	}
 	return NULL;
 }

@@ -4,17 +4,21 @@
  *            Counters are written by the vCPU's thread and read by others when it rests, or loosely
  *            for display.
  * Ownership: keeps its descriptors and the shared page; borrows the world.
- * Failure:   0 or -errno with a refusal; at run time a stop cause and a line on standard error. */
+ * Failure:   0 or -errno with a refusal; at run time a stop cause and a line on standard error.
+ *
+ * Sources of the first state: Linux Documentation/arch/x86/boot.rst (64-bit protocol), the x86/HVM
+ * direct boot ABI, Linux Documentation/virt/kvm/cpuid.rst, Intel SDM vol. 2A, CPUID. */
 #ifndef RINGWAY_VMM_VCPU_H
 #define RINGWAY_VMM_VCPU_H
 
 #include <linux/kvm.h>
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <time.h>
 
+#include "vmm/boot.h"
 #include "vmm/bus.h"
 #include "vmm/kvm.h"
+#include "vmm/options.h"
 #include "vmm/stop.h"
 
 enum {
@@ -23,15 +27,13 @@ enum {
 
 /* What all vCPUs of a machine share. */
 struct vcpu_world {
+	const struct options *options;
 	const struct kvm *kvm;
 	struct bus *io;
 	struct bus *mmio;
 	pthread_mutex_t *lock; /* held around every device access */
+	pthread_mutex_t *gate; /* held until the guest may run */
 	struct stop *stop;
-	unsigned n_cpus;
-	/* Called by the thread before it runs the guest; -errno ends the VM. NULL: none. */
-	int (*prepare)(void *ctx, unsigned id);
-	void *ctx;
 };
 
 struct vcpu {
@@ -43,7 +45,7 @@ struct vcpu {
 	pthread_t thread;
 	bool has_thread;
 	uint64_t n_exits[VCPU_N_REASONS];
-	uint64_t n_interrupted; /* returns of KVM_RUN without an exit */
+	struct timespec entered_at; /* CLOCK_MONOTONIC, before the first instruction */
 };
 
 int vcpu_open(struct vcpu *vcpu, const struct vcpu_world *world, unsigned id, struct refusal *why);
@@ -58,5 +60,22 @@ void vcpu_handle_exit(struct vcpu *vcpu, struct kvm_run *run);
 
 /* "port", "mmio", ... */
 const char *vcpu_reason_name(unsigned reason);
+
+struct vcpu_topology {
+	unsigned id, n_cpus;
+	bool tsc_deadline;
+	unsigned tsc_khz; /* 0: unknown */
+};
+
+/* vcpu_state.c: CPUID and MSRs, what every vCPU has after power-on. */
+int vcpu_state_init(int vcpu_fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
+		    struct refusal *why);
+
+/* Segments, page tables and registers for the entry of the kernel: of the first vCPU. The others
+ * wait for it to start them. */
+int vcpu_state_enter(int vcpu_fd, const struct boot *boot, struct refusal *why);
+
+/* Adapts what KVM supports to one vCPU. The table has room for two entries more. */
+void vcpu_state_adapt_cpuid(struct kvm_cpuid2 *table, const struct vcpu_topology *topology);
 
 #endif

@@ -1,11 +1,10 @@
-#include "vmm/vcpu_state.h"
-
 #include <asm/processor-flags.h>
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "vmm/layout.h"
+#include "vmm/vcpu.h"
 
 enum {
 	EFER_LME = 1 << 8,
@@ -18,11 +17,6 @@ enum {
 	PAGE_SHIFT_2M = 21,
 	PAGES_PER_TABLE = 512,
 	N_DIRECTORIES = 4, /* 1 GiB each */
-	LVT0 = 0x350,
-	LVT1 = 0x360,
-	LVT_EXTINT = 0x700,
-	LVT_NMI = 0x400,
-	LVT_MODE_MASK = 0x700,
 };
 
 enum {
@@ -49,46 +43,23 @@ static const uint64_t CODE_32 = 0x00cf9b000000ffff;
 static const uint64_t DATA = 0x00cf93000000ffff;
 static const uint64_t TSS = 0x00008b0000000067; /* busy */
 
-static const struct kvm_msr_entry first_msrs[] = {
-	{.index = 0x174},		 /* SYSENTER_CS */
-	{.index = 0x175},		 /* SYSENTER_ESP */
-	{.index = 0x176},		 /* SYSENTER_EIP */
-	{.index = 0xc0000081},		 /* STAR */
-	{.index = 0xc0000082},		 /* LSTAR */
-	{.index = 0xc0000083},		 /* CSTAR */
-	{.index = 0xc0000084},		 /* SYSCALL_MASK */
-	{.index = 0xc0000102},		 /* KERNEL_GS_BASE */
-	{.index = 0x10},		 /* TSC */
-	{.index = 0x1a0, .data = 1},	 /* MISC_ENABLE: fast strings */
-	{.index = 0x2ff, .data = 0x806}, /* MTRR default: enabled, write-back */
-};
-
 /* One by one: KVMs without hardware refuse some of them, and the guest can live without. */
 static void set_msrs(int fd)
 {
-	for (size_t i = 0; i < sizeof(first_msrs) / sizeof(first_msrs[0]); i++) {
+	static const struct kvm_msr_entry msrs[] = {
+		{.index = 0x1a0, .data = 1},	 /* MISC_ENABLE: fast strings */
+		{.index = 0x2ff, .data = 0x806}, /* MTRR default: enabled, write-back */
+	};
+
+	for (size_t i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
 		union {
 			struct kvm_msrs msrs;
 			uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
 		} request = {.msrs.nmsrs = 1};
 
-		request.msrs.entries[0] = first_msrs[i];
+		request.msrs.entries[0] = msrs[i];
 		ioctl(fd, KVM_SET_MSRS, &request);
 	}
-}
-
-static int set_interrupt_pins(int fd, struct refusal *why)
-{
-	struct kvm_lapic_state lapic;
-	uint32_t *lvt0 = (uint32_t *)(void *)(lapic.regs + LVT0);
-	uint32_t *lvt1 = (uint32_t *)(void *)(lapic.regs + LVT1);
-	int rc = KVM_CALL(fd, KVM_GET_LAPIC, &lapic, why);
-
-	if (rc < 0)
-		return rc;
-	*lvt0 = (*lvt0 & ~(uint32_t)LVT_MODE_MASK) | LVT_EXTINT;
-	*lvt1 = (*lvt1 & ~(uint32_t)LVT_MODE_MASK) | LVT_NMI;
-	return KVM_CALL(fd, KVM_SET_LAPIC, &lapic, why);
 }
 
 static void adapt_leaf_1(struct kvm_cpuid_entry2 *e, const struct vcpu_topology *t)
@@ -167,8 +138,8 @@ void vcpu_state_adapt_cpuid(struct kvm_cpuid2 *table, const struct vcpu_topology
 			.function = LEAF_TIMING, .eax = topology->tsc_khz, .ebx = APIC_BUS_KHZ};
 }
 
-static int set_cpuid(int fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
-		     struct refusal *why)
+int vcpu_state_init(int fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
+		    struct refusal *why)
 {
 	union {
 		struct kvm_cpuid2 table;
@@ -182,17 +153,11 @@ static int set_cpuid(int fd, const struct kvm *kvm, unsigned id, unsigned n_cpus
 					       .tsc_khz = khz > 0 ? (unsigned)khz : 0};
 	int rc = KVM_CALL(kvm->fd, KVM_GET_SUPPORTED_CPUID, &cpuid, why);
 
+	set_msrs(fd);
 	if (rc < 0)
 		return rc;
 	vcpu_state_adapt_cpuid(&cpuid.table, &topology);
 	return KVM_CALL(fd, KVM_SET_CPUID2, &cpuid, why);
-}
-
-int vcpu_state_init(int fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
-		    struct refusal *why)
-{
-	set_msrs(fd);
-	return set_cpuid(fd, kvm, id, n_cpus, why) ?: set_interrupt_pins(fd, why);
 }
 
 /* The segment that a CPU makes of a descriptor. */
@@ -245,29 +210,28 @@ static void build_page_tables(const struct guest_ram *ram)
 			i << PAGE_SHIFT_2M | PAGE_PRESENT_WRITABLE | PAGE_LARGE;
 }
 
-int vcpu_state_enter(int fd, const struct guest_ram *ram, const struct boot_plan *plan,
-		     struct refusal *why)
+int vcpu_state_enter(int fd, const struct boot *boot, struct refusal *why)
 {
-	bool long_mode = plan->mode == BOOT_LONG_MODE;
-	struct kvm_regs regs = {.rip = plan->entry, .rflags = X86_EFLAGS_FIXED};
+	bool long_mode = boot->mode == BOOT_LONG_MODE;
+	struct kvm_regs regs = {.rip = boot->entry, .rflags = X86_EFLAGS_FIXED};
 	struct kvm_fpu fpu = {.fcw = 0x37f, .mxcsr = 0x1f80};
 	struct kvm_sregs sregs;
 	int rc = KVM_CALL(fd, KVM_GET_SREGS, &sregs, why);
 
 	if (rc < 0)
 		return rc;
-	set_segments(&sregs, ram, long_mode);
+	set_segments(&sregs, boot->ram, long_mode);
 	sregs.cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_NE;
 	if (long_mode) {
-		build_page_tables(ram);
+		build_page_tables(boot->ram);
 		sregs.cr0 |= X86_CR0_PG | X86_CR0_WP;
 		sregs.cr3 = LAYOUT_PML4;
 		sregs.cr4 = X86_CR4_PAE;
 		sregs.efer |= EFER_LME | EFER_LMA;
-		regs.rsi = plan->argument;
+		regs.rsi = boot->argument;
 		regs.rsp = LAYOUT_BOOT_STACK;
 	} else {
-		regs.rbx = plan->argument;
+		regs.rbx = boot->argument;
 	}
 	return KVM_CALL(fd, KVM_SET_SREGS, &sregs, why) ?: KVM_CALL(fd, KVM_SET_REGS, &regs, why)
 							?: KVM_CALL(fd, KVM_SET_FPU, &fpu, why);

@@ -1,8 +1,9 @@
 #include "vmm/vhost_user_message.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/virtio_config.h>
-#include <stdio.h>
+#include <sys/eventfd.h>
 
 enum {
 	NAMES_LEN = 160,
@@ -17,27 +18,45 @@ static const uint64_t known_protocol_features =
 	1ull << VHOST_USER_PROTOCOL_MTU | 1ull << VHOST_USER_PROTOCOL_STATUS;
 
 static const uint64_t hidden_features =
-	1ull << VHOST_USER_F_LOG_ALL | 1ull << VHOST_USER_F_PROTOCOL_FEATURES;
+	1ull << VHOST_USER_FEATURE_LOG_ALL | 1ull << VHOST_USER_FEATURE_PROTOCOL;
 
-/* What is missing for the device, in words; 0 or -ENOTSUP, the connection stands. */
-static int find_missing(struct vhost_user *vu, const struct vhost_user_device *dev)
+static int tell_u64(struct vhost_user *vu, enum vhost_user_request request, uint64_t value)
 {
-	uint64_t missing = dev->features & ~VHOST_USER_LOCAL_FEATURES & ~vu->features;
+	return vhost_user_exchange(vu, request, &(union vhost_user_payload){.u64 = value}, NULL, 0);
+}
+
+static int ask_u64(struct vhost_user *vu, enum vhost_user_request request, uint64_t *value)
+{
+	union vhost_user_payload payload = {.u64 = 0};
+	int ret = vhost_user_exchange(vu, request, &payload, NULL, 0);
+
+	*value = payload.u64;
+	return ret;
+}
+
+static int tell_state(struct vhost_user *vu, enum vhost_user_request request, uint32_t index,
+		      uint32_t num)
+{
+	union vhost_user_payload payload = {.state = {index, num}};
+
+	return vhost_user_exchange(vu, request, &payload, NULL, 0);
+}
+
+static int find_missing(struct vhost_user *vu, uint64_t features, unsigned n_queues)
+{
+	uint64_t missing = features & ~VHOST_USER_LOCAL_FEATURES & ~vu->features;
 	char names[NAMES_LEN];
 
-	vu->bits_missing = missing;
-	if (missing) {
-		vhost_user_feature_names(missing, names, sizeof(names));
-		snprintf(vu->error, sizeof(vu->error),
-			 "the guest needs %s, which the back-end lacks; enable it there", names);
-		return -ENOTSUP;
-	}
-	if (dev->n_queues > vu->max_queues) {
-		snprintf(vu->error, sizeof(vu->error),
-			 "the guest needs %u queues, the back-end takes %u; raise that there",
-			 dev->n_queues, vu->max_queues);
-		return -ENOTSUP;
-	}
+	vhost_user_feature_names(missing, names, sizeof(names));
+	if (missing)
+		return vhost_user_fail(
+			vu, -ENOTSUP,
+			"the guest needs %s, which the back-end lacks; enable it there", names);
+	if (n_queues > vu->max_queues)
+		return vhost_user_fail(
+			vu, -ENOTSUP,
+			"the guest needs %u queues, the back-end takes %u; raise that there",
+			n_queues, vu->max_queues);
 	return 0;
 }
 
@@ -48,7 +67,7 @@ static int ask_queue_num(struct vhost_user *vu)
 
 	if (!vhost_user_speaks(vu, VHOST_USER_PROTOCOL_MQ))
 		return 0;
-	ret = vhost_user_ask_u64(vu, VHOST_USER_GET_QUEUE_NUM, &n);
+	ret = ask_u64(vu, VHOST_USER_GET_QUEUE_NUM, &n);
 	if (ret < 0)
 		return ret;
 	if (n == 0)
@@ -66,9 +85,9 @@ static int shake_protocol_features(struct vhost_user *vu)
 
 	if (!vu->has_protocol_features)
 		return 0;
-	ret = vhost_user_ask_u64(vu, VHOST_USER_GET_PROTOCOL_FEATURES, &offered);
+	ret = ask_u64(vu, VHOST_USER_GET_PROTOCOL_FEATURES, &offered);
 	agreed = offered & known_protocol_features;
-	ret = ret ?: vhost_user_tell_u64(vu, VHOST_USER_SET_PROTOCOL_FEATURES, agreed);
+	ret = ret ?: tell_u64(vu, VHOST_USER_SET_PROTOCOL_FEATURES, agreed);
 	if (ret < 0)
 		return ret;
 	vu->protocol_features = agreed;
@@ -77,60 +96,30 @@ static int shake_protocol_features(struct vhost_user *vu)
 
 int vhost_user_handshake(struct vhost_user *vu, uint16_t mtu)
 {
-	const struct vhost_user_exchange own = {.request = VHOST_USER_SET_OWNER};
-	const struct vhost_user_device modern = {.features = 1ull << VIRTIO_F_VERSION_1};
 	uint64_t features;
 	int ret;
 
-	if (vu->state != VHOST_USER_CONNECTED)
-		return vhost_user_fail(vu, -EINVAL, "handshake: not freshly connected");
+	assert(vu->state == VHOST_USER_CONNECTED);
 	vu->protocol_features = 0;
 	vu->max_queues = 2;
-	ret = vhost_user_exchange(vu, &own)
-		      ?: vhost_user_ask_u64(vu, VHOST_USER_GET_FEATURES, &features);
+	ret = tell_u64(vu, VHOST_USER_SET_OWNER, 0)
+		      ?: ask_u64(vu, VHOST_USER_GET_FEATURES, &features);
 	if (ret < 0)
 		return ret;
 	vu->features = features & ~hidden_features;
-	ret = find_missing(vu, &modern);
-	if (ret < 0) {
-		vhost_user_close(vu);
-		return ret;
-	}
-	vu->has_protocol_features = features >> VHOST_USER_F_PROTOCOL_FEATURES & 1;
-	ret = shake_protocol_features(vu);
+	vu->has_protocol_features = features >> VHOST_USER_FEATURE_PROTOCOL & 1;
+	ret = find_missing(vu, 1ull << VIRTIO_F_VERSION_1, 0) ?: shake_protocol_features(vu);
 	if (ret == 0 && mtu && vhost_user_speaks(vu, VHOST_USER_PROTOCOL_MTU))
-		ret = vhost_user_tell_u64(vu, VHOST_USER_NET_SET_MTU, mtu);
+		ret = tell_u64(vu, VHOST_USER_NET_SET_MTU, mtu);
 	if (ret == 0)
 		vu->state = VHOST_USER_READY;
 	return ret;
 }
 
-int vhost_user_can_carry(struct vhost_user *vu, const struct vhost_user_device *dev)
+int vhost_user_can_carry(struct vhost_user *vu, uint64_t features, unsigned n_queues)
 {
-	if (vu->state != VHOST_USER_READY)
-		return vhost_user_fail(vu, -EINVAL, "no handshake yet");
-	return find_missing(vu, dev);
-}
-
-static int check_device(struct vhost_user *vu, const struct vhost_user_device *dev)
-{
-
-	if (vu->state != VHOST_USER_READY)
-		return vhost_user_fail(vu, -EINVAL, "start: no handshake yet, or started already");
-	if (dev->n_regions == 0 || dev->n_regions > VHOST_USER_MAX_REGIONS)
-		return vhost_user_fail(vu, -EINVAL, "start: %u memory regions, 1 to %d can be told",
-				       dev->n_regions, VHOST_USER_MAX_REGIONS);
-	if (dev->n_queues < 2 || dev->n_queues % 2 || dev->n_queues > VHOST_USER_MAX_QUEUES)
-		return vhost_user_fail(vu, -EINVAL,
-				       "start: %u queues; a network device has 2 to %d, in pairs",
-				       dev->n_queues, VHOST_USER_MAX_QUEUES);
-	for (unsigned i = 0; i < dev->n_queues; i++)
-		if (!vhost_user_vring_is_sound(dev, &dev->queues[i]))
-			return vhost_user_fail(vu, -EINVAL,
-					       "start: queue %u: size %u, or a ring outside of "
-					       "guest memory or misaligned",
-					       i, dev->queues[i].size);
-	return 0;
+	assert(vu->state == VHOST_USER_READY);
+	return find_missing(vu, features, n_queues);
 }
 
 /* Without REPLY_ACK the answer to a harmless question says that all before it has been done. */
@@ -140,14 +129,14 @@ static int barrier(struct vhost_user *vu)
 
 	if (vhost_user_speaks(vu, VHOST_USER_PROTOCOL_REPLY_ACK))
 		return 0;
-	return vhost_user_ask_u64(vu, VHOST_USER_GET_FEATURES, &features);
+	return ask_u64(vu, VHOST_USER_GET_FEATURES, &features);
 }
 
 static int set_status(struct vhost_user *vu, uint8_t status)
 {
 	if (!vhost_user_speaks(vu, VHOST_USER_PROTOCOL_STATUS))
 		return 0;
-	return vhost_user_tell_u64(vu, VHOST_USER_SET_STATUS, status);
+	return tell_u64(vu, VHOST_USER_SET_STATUS, status);
 }
 
 static int set_features(struct vhost_user *vu, const struct vhost_user_device *dev)
@@ -157,13 +146,13 @@ static int set_features(struct vhost_user *vu, const struct vhost_user_device *d
 	int ret;
 
 	if (vu->has_protocol_features)
-		features |= 1ull << VHOST_USER_F_PROTOCOL_FEATURES;
+		features |= 1ull << VHOST_USER_FEATURE_PROTOCOL;
 	ret = set_status(vu, STATUS_DRIVER)
-		      ?: vhost_user_tell_u64(vu, VHOST_USER_SET_FEATURES, features)
+		      ?: tell_u64(vu, VHOST_USER_SET_FEATURES, features)
 		      ?: set_status(vu, STATUS_FEATURES);
 	if (ret < 0 || !vhost_user_speaks(vu, VHOST_USER_PROTOCOL_STATUS))
 		return ret;
-	ret = vhost_user_ask_u64(vu, VHOST_USER_GET_STATUS, &status);
+	ret = ask_u64(vu, VHOST_USER_GET_STATUS, &status);
 	if (ret == 0 && !(status & VIRTIO_CONFIG_S_FEATURES_OK))
 		ret = vhost_user_fail(vu, -EREMOTEIO,
 				      "SET_FEATURES: the back-end took back FEATURES_OK for "
@@ -174,44 +163,67 @@ static int set_features(struct vhost_user *vu, const struct vhost_user_device *d
 
 static int set_mem_table(struct vhost_user *vu, const struct vhost_user_device *dev)
 {
-	struct vhost_user_mem_table table = {.n_regions = dev->n_regions};
-	int fds[VHOST_USER_MAX_REGIONS];
-	struct vhost_user_exchange exchange = {
-		.request = VHOST_USER_SET_MEM_TABLE,
-		.payload = &table,
-		.payload_len = (uint32_t)(offsetof(struct vhost_user_mem_table, regions) +
-					  dev->n_regions * sizeof(table.regions[0])),
-		.fds = fds,
-		.n_fds = dev->n_regions};
+	union vhost_user_payload payload = {.memory = dev->memory};
 
-	for (unsigned i = 0; i < dev->n_regions; i++) {
-		const struct vhost_user_region *region = &dev->regions[i];
+	return vhost_user_exchange(vu, VHOST_USER_SET_MEM_TABLE, &payload, dev->memory_fds,
+				   dev->memory.n_regions)
+		       ?: barrier(vu);
+}
 
-		table.regions[i] = (struct vhost_user_wire_region){region->gpa, region->len,
-								   region->va, region->offset};
-		fds[i] = region->fd;
-	}
-	return vhost_user_exchange(vu, &exchange) ?: barrier(vu);
+static int set_vring_fd(struct vhost_user *vu, enum vhost_user_request request, unsigned index,
+			int fd)
+{
+	union vhost_user_payload payload = {.u64 = index | (fd < 0 ? VHOST_USER_VRING_NO_FD : 0u)};
+
+	return vhost_user_exchange(vu, request, &payload, &fd, fd >= 0);
+}
+
+/* The order matters: some back-ends correct the base when they see the addresses, and the kick
+ * starts the ring. */
+static int set_vring(struct vhost_user *vu, unsigned index, const struct vhost_user_queue *queue)
+{
+	union vhost_user_payload addr = {.addr = {.index = index,
+						  .desc = queue->desc,
+						  .used = queue->used,
+						  .avail = queue->avail}};
+
+	return tell_state(vu, VHOST_USER_SET_VRING_BASE, index, queue->base)
+		       ?: vhost_user_exchange(vu, VHOST_USER_SET_VRING_ADDR, &addr, NULL, 0)
+		       ?: set_vring_fd(vu, VHOST_USER_SET_VRING_CALL, index, queue->callfd)
+		       ?: set_vring_fd(vu, VHOST_USER_SET_VRING_KICK, index, queue->kickfd);
+}
+
+static int set_vrings(struct vhost_user *vu, const struct vhost_user_device *dev)
+{
+	int ret = 0;
+
+	/* All sizes first: from them some back-ends learn how many queues there will be. */
+	for (unsigned i = 0; i < dev->n_queues && ret == 0; i++)
+		ret = tell_state(vu, VHOST_USER_SET_VRING_NUM, i, dev->queues[i].size);
+	for (unsigned i = 0; i < dev->n_queues && ret == 0; i++)
+		ret = set_vring(vu, i, &dev->queues[i]);
+	/* Without protocol features rings start enabled and there is no such request. */
+	for (unsigned i = 0; i < dev->n_queues && ret == 0 && vu->has_protocol_features; i++)
+		ret = tell_state(vu, VHOST_USER_SET_VRING_ENABLE, i, dev->queues[i].enabled);
+	return ret;
 }
 
 int vhost_user_start(struct vhost_user *vu, const struct vhost_user_device *dev)
 {
-	int ret = check_device(vu, dev);
+	int ret = vhost_user_can_carry(vu, dev->features, dev->n_queues)
+			  ?: set_features(vu, dev)
+			  ?: set_mem_table(vu, dev)
+			  ?: set_vrings(vu, dev)
+			  ?: set_status(vu, STATUS_DRIVER_OK)
+			  ?: barrier(vu);
 
 	if (ret < 0)
 		return ret;
-	ret = find_missing(vu, dev);
-	if (ret < 0) {
-		vhost_user_close(vu);
-		return ret;
-	}
-	ret = set_features(vu, dev) ?: set_mem_table(vu, dev) ?: vhost_user_vrings_set(vu, dev)
-								 ?: set_status(vu, STATUS_DRIVER_OK)
-								 ?: barrier(vu);
-	if (ret < 0)
-		return ret;
 	vu->state = VHOST_USER_RUNNING;
-	vhost_user_vrings_kick(dev);
+	/* A full counter (EAGAIN) is a kick as well. */
+	for (unsigned i = 0; i < dev->n_queues; i++)
+		if (dev->queues[i].kickfd >= 0)
+			(void)!eventfd_write(dev->queues[i].kickfd, 1);
 	return 0;
 }
 
@@ -220,14 +232,26 @@ int vhost_user_enable_pair(struct vhost_user *vu, struct vhost_user_device *dev,
 {
 	unsigned first = 2 * pair;
 
-	if (pair >= dev->n_queues / 2)
-		return vhost_user_fail(vu, -EINVAL, "enable: there is no queue pair %u", pair);
-	dev->queues[first].enabled = on;
-	dev->queues[first + 1].enabled = on;
+	assert(first + 1 < dev->n_queues);
+	dev->queues[first].enabled = dev->queues[first + 1].enabled = on;
 	if (vu->state != VHOST_USER_RUNNING || !vu->has_protocol_features)
 		return 0;
-	return vhost_user_tell_state(vu, VHOST_USER_SET_VRING_ENABLE, first, on)
-		       ?: vhost_user_tell_state(vu, VHOST_USER_SET_VRING_ENABLE, first + 1, on);
+	return tell_state(vu, VHOST_USER_SET_VRING_ENABLE, first, on)
+		       ?: tell_state(vu, VHOST_USER_SET_VRING_ENABLE, first + 1, on);
+}
+
+static int stop_vring(struct vhost_user *vu, unsigned index, uint32_t *base)
+{
+	union vhost_user_payload payload = {.state = {.index = index}};
+	int ret = vhost_user_exchange(vu, VHOST_USER_GET_VRING_BASE, &payload, NULL, 0);
+
+	if (ret == 0 && payload.state.index != index)
+		return vhost_user_fail(vu, -EPROTO,
+				       "GET_VRING_BASE: asked for queue %u, got queue %u; the "
+				       "back-end does not follow the specification",
+				       index, payload.state.index);
+	*base = payload.state.num;
+	return ret;
 }
 
 int vhost_user_stop(struct vhost_user *vu, struct vhost_user_device *dev)
@@ -235,12 +259,11 @@ int vhost_user_stop(struct vhost_user *vu, struct vhost_user_device *dev)
 	uint32_t bases[VHOST_USER_MAX_QUEUES];
 	int ret = 0;
 
-	if (vu->state != VHOST_USER_RUNNING || dev->n_queues > VHOST_USER_MAX_QUEUES)
-		return vhost_user_fail(vu, -EINVAL, "stop: the device does not run");
+	assert(vu->state == VHOST_USER_RUNNING && dev->n_queues <= VHOST_USER_MAX_QUEUES);
 	for (unsigned i = 0; i < dev->n_queues && ret == 0 && vu->has_protocol_features; i++)
-		ret = vhost_user_tell_state(vu, VHOST_USER_SET_VRING_ENABLE, i, 0);
+		ret = tell_state(vu, VHOST_USER_SET_VRING_ENABLE, i, 0);
 	for (unsigned i = 0; i < dev->n_queues && ret == 0; i++)
-		ret = vhost_user_vring_stop(vu, i, &bases[i]);
+		ret = stop_vring(vu, i, &bases[i]);
 	ret = ret ?: set_status(vu, 0);
 	if (ret < 0)
 		return ret;

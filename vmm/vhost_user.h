@@ -8,23 +8,25 @@
  * Ownership: keeps its socket. Borrows guest memory, rings, kick and call descriptors, which
  *            outlive every back-end: after a failure the same ones are given to the next one.
  * Failure:   0 or -errno, and a sentence in `error`: which message, what went wrong, what to do.
- *            -EINVAL      the arguments; nothing was sent, the connection stands
+ *            -EINVAL      connect: no socket can have such a path
  *            -EAGAIN      no back-end there yet (connect, accept); try again later
  *            -ETIMEDOUT   no answer in time
  *            -ECONNRESET  the back-end went away
  *            -EPROTO      an answer that cannot be
  *            -EREMOTEIO   the back-end refused a request
- *            -ENOTSUP     the back-end lacks a feature; bits_missing has them, if virtio's
+ *            -ENOTSUP     the back-end lacks a feature or queues
  *            Except after -EINVAL and -EAGAIN the socket is closed and the state is CLOSED.
  *
  * INFLIGHT_SHMFD is not spoken: network back-ends finish buffers in order, so that the used index
  * of a split ring says where a lost one stood. That of a packed ring is lost with its back-end. */
-#ifndef VMM_VHOST_USER_H
-#define VMM_VHOST_USER_H
+#ifndef RINGWAY_VMM_VHOST_USER_H
+#define RINGWAY_VMM_VHOST_USER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "ports/vhost_wire.h"
 
 enum vhost_user_state {
 	VHOST_USER_CLOSED,    /* no socket */
@@ -48,15 +50,6 @@ enum {
  * >= 4 all the same. */
 #define VHOST_USER_LOCAL_FEATURES (1ull << 3 | 1ull << 5 | 0xffull << 16 | 1ull << 63)
 
-/* Guest memory that a back-end maps. Ring addresses lie in [va, va + len). */
-struct vhost_user_region {
-	uint64_t gpa;
-	uint64_t len;
-	uint64_t va;
-	uint64_t offset; /* in the file behind fd */
-	int fd;
-};
-
 struct vhost_user_queue {
 	uint16_t size;
 	bool enabled; /* active pair; pair 0 at least before the guest's MQ command */
@@ -70,12 +63,12 @@ struct vhost_user_queue {
 	int callfd; /* -1: the front-end polls */
 };
 
-/* What the guest has set up. Queues are data queues only (rx0, tx0, rx1, ...), never the control
- * queue. */
+/* What the guest has set up. The caller has checked that the rings are sound and lie in the memory.
+ * Queues are data queues only (rx0, tx0, rx1, ...), in pairs, never the control queue. */
 struct vhost_user_device {
 	uint64_t features; /* acked by the guest */
-	const struct vhost_user_region *regions;
-	unsigned n_regions;
+	struct vhost_user_memory memory;
+	int memory_fds[VHOST_USER_MAX_REGIONS];
 	struct vhost_user_queue *queues;
 	unsigned n_queues;
 };
@@ -89,16 +82,13 @@ struct vhost_user {
 	uint64_t features; /* offered by the back-end; without PROTOCOL_FEATURES and LOG_ALL */
 	uint64_t protocol_features; /* agreed */
 	unsigned max_queues;	    /* data queues that the back-end takes; 2 without MQ */
-	uint64_t bits_missing;	    /* of the last -ENOTSUP */
 	char error[VHOST_USER_ERROR_LEN];
 
 	bool has_protocol_features; /* private */
 };
 
 void vhost_user_init(struct vhost_user *vu);
-/* Accepts a struct that was only initialised. */
-void vhost_user_fini(struct vhost_user *vu);
-/* Ends the connection without a word. */
+/* Ends the connection without a word, if there is one. */
 void vhost_user_close(struct vhost_user *vu);
 
 /* One attempt that never waits: CLOSED -> CONNECTED. -EAGAIN also when the socket file does not
@@ -119,10 +109,9 @@ int vhost_user_accept(struct vhost_user *vu, int listen_fd);
  * features, max_queues. */
 int vhost_user_handshake(struct vhost_user *vu, uint16_t mtu);
 
-/* Whether a back-end that has just shaken hands (READY) can serve a device: every feature that is
- * not local, enough queues. 0 or -ENOTSUP. This one leaves the connection open: refusing is the
- * caller's decision, and start would refuse too. */
-int vhost_user_can_carry(struct vhost_user *vu, const struct vhost_user_device *dev);
+/* Whether a back-end that has just shaken hands (READY) can serve a device with these features and
+ * queues: start would refuse the same. 0 or -ENOTSUP. */
+int vhost_user_can_carry(struct vhost_user *vu, uint64_t features, unsigned n_queues);
 
 /* READY -> RUNNING, at DRIVER_OK or after a reconnect: features, memory, rings, then every kick
  * descriptor is written once, for buffers that were posted before. After a reconnect the caller
@@ -141,8 +130,8 @@ int vhost_user_stop(struct vhost_user *vu, struct vhost_user_device *dev);
 /* To be called when fd is readable or hung up outside of a request: 0, -ECONNRESET or -EPROTO. */
 int vhost_user_check(struct vhost_user *vu);
 
-/* Writes the names of virtio network features, comma separated, always terminated; truncates with
- * "...". */
+/* Writes the names of virtio network features, comma separated; cuts them with "...", for which
+ * there must be room. */
 void vhost_user_feature_names(uint64_t features, char *buf, size_t buf_len);
 
 #endif

@@ -1,6 +1,5 @@
 #include "vmm/vhost_user_message.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -11,20 +10,38 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MESSAGE_MAX_FDS = VHOST_USER_MAX_REGIONS };
+enum {
+	U64 = sizeof(uint64_t),
+	STATE = sizeof(struct vhost_user_vring_state),
+	ADDR = sizeof(struct vhost_user_addr),
+	MEMORY = offsetof(struct vhost_user_memory, regions), /* and the regions */
+};
 
-#define REQUEST(name) [VHOST_USER_##name] = #name
+#define REQUEST(name, sent, answered) [VHOST_USER_##name] = {#name, sent, answered}
 
-static const char *const request_names[] = {
-	REQUEST(GET_FEATURES),	  REQUEST(SET_FEATURES),	  REQUEST(SET_OWNER),
-	REQUEST(SET_MEM_TABLE),	  REQUEST(SET_VRING_NUM),	  REQUEST(SET_VRING_ADDR),
-	REQUEST(SET_VRING_BASE),  REQUEST(GET_VRING_BASE),	  REQUEST(SET_VRING_KICK),
-	REQUEST(SET_VRING_CALL),  REQUEST(GET_PROTOCOL_FEATURES), REQUEST(SET_PROTOCOL_FEATURES),
-	REQUEST(GET_QUEUE_NUM),	  REQUEST(SET_VRING_ENABLE),	  REQUEST(NET_SET_MTU),
-	REQUEST(GET_INFLIGHT_FD), REQUEST(SET_INFLIGHT_FD),	  REQUEST(SET_STATUS),
-	REQUEST(GET_STATUS)};
-static_assert(sizeof(request_names) / sizeof(request_names[0]) == VHOST_USER_REQUEST_N,
-	      "every request has a name");
+/* What this front-end says, with the length of payload and answer in bytes. */
+static const struct {
+	const char *name;
+	uint32_t sent, answered;
+} requests[VHOST_USER_REQUEST_N] = {
+	REQUEST(GET_FEATURES, 0, U64),
+	REQUEST(SET_FEATURES, U64, 0),
+	REQUEST(SET_OWNER, 0, 0),
+	REQUEST(SET_MEM_TABLE, MEMORY, 0),
+	REQUEST(SET_VRING_NUM, STATE, 0),
+	REQUEST(SET_VRING_ADDR, ADDR, 0),
+	REQUEST(SET_VRING_BASE, STATE, 0),
+	REQUEST(GET_VRING_BASE, STATE, STATE),
+	REQUEST(SET_VRING_KICK, U64, 0),
+	REQUEST(SET_VRING_CALL, U64, 0),
+	REQUEST(GET_PROTOCOL_FEATURES, 0, U64),
+	REQUEST(SET_PROTOCOL_FEATURES, U64, 0),
+	REQUEST(GET_QUEUE_NUM, 0, U64),
+	REQUEST(SET_VRING_ENABLE, STATE, 0),
+	REQUEST(NET_SET_MTU, U64, 0),
+	REQUEST(SET_STATUS, U64, 0),
+	REQUEST(GET_STATUS, 0, U64),
+};
 
 /* Bits 0 to 63 in rows of eight; "-" has no name. */
 static const char feature_names[] =
@@ -37,41 +54,27 @@ static const char feature_names[] =
 	"- - - - - - GUEST_USO4 GUEST_USO6 "
 	"HOST_USO HASH_REPORT - - RSS - - SPEED_DUPLEX ";
 
-const char *vhost_user_request_name(uint32_t request)
-{
-	if (request >= VHOST_USER_REQUEST_N || !request_names[request])
-		return "unknown request";
-	return request_names[request];
-}
-
 void vhost_user_feature_names(uint64_t features, char *buf, size_t buf_len)
 {
 	const char *word = feature_names;
 	size_t used = 0;
 
-	if (buf_len)
-		buf[0] = '\0';
-	for (unsigned bit = 0; bit < 64; bit++) {
-		int len = (int)strcspn(word, " ");
-		char name[32];
+	buf[0] = '\0';
+	for (unsigned bit = 0; bit < 64; bit++, word += strcspn(word, " ") + 1) {
+		const char *comma = used ? ", " : "";
 
-		if (*word == '-')
-			snprintf(name, sizeof(name), "%sbit %u", used ? ", " : "", bit);
-		else
-			snprintf(name, sizeof(name), "%s%.*s", used ? ", " : "", len, word);
-		word += len + 1;
-		if (!(features >> bit & 1))
+		if (!(features >> bit & 1) || used >= buf_len)
 			continue;
-		/* Room for the dots is kept until the end, so that a cut list always says that it
-		 * is one. */
-		if (used + strlen(name) + sizeof("...") > buf_len) {
-			if (used + sizeof("...") <= buf_len)
-				strcpy(buf + used, "...");
-			return;
-		}
-		strcpy(buf + used, name);
-		used += strlen(name);
+		if (*word == '-')
+			used += (size_t)snprintf(buf + used, buf_len - used, "%sbit %u", comma,
+						 bit);
+		else
+			used += (size_t)snprintf(buf + used, buf_len - used, "%s%.*s", comma,
+						 (int)strcspn(word, " "), word);
 	}
+	/* A cut list says that it is one. */
+	if (used >= buf_len)
+		strcpy(buf + buf_len - sizeof("..."), "...");
 }
 
 static int64_t now_ms(void)
@@ -96,16 +99,8 @@ int vhost_user_fail(struct vhost_user *vu, int err, const char *format, ...)
 	return err;
 }
 
-static int fail_gone(struct vhost_user *vu)
+static int fail_call(struct vhost_user *vu, const char *call)
 {
-	return vhost_user_fail(vu, -ECONNRESET,
-			       "the back-end closed the connection; its log may say why");
-}
-
-static int fail_syscall(struct vhost_user *vu, const char *call)
-{
-	if (errno == EPIPE || errno == ECONNRESET)
-		return fail_gone(vu);
 	return vhost_user_fail(vu, -errno, "%s: %m", call);
 }
 
@@ -122,7 +117,7 @@ static int wait_ready(struct vhost_user *vu, short events, int64_t deadline)
 		n = poll(&pollfd, 1, left > 0 ? (int)left : 0);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return fail_syscall(vu, "poll");
+		return fail_call(vu, "poll");
 	if (n == 0)
 		return vhost_user_fail(vu, -ETIMEDOUT,
 				       "no answer within %d ms; see whether the back-end hangs",
@@ -130,188 +125,133 @@ static int wait_ready(struct vhost_user *vu, short events, int64_t deadline)
 	return 0;
 }
 
-static int send_all(struct vhost_user *vu, const struct vhost_user_exchange *exchange,
-		    uint32_t flags, int64_t deadline)
+/* Sends or receives all of iov. msg has descriptors only to send: there is no room for those that
+ * come with an answer, so the kernel closes them and says so in msg_flags. */
+static int transfer(struct vhost_user *vu, bool sends, struct msghdr *msg, struct iovec iov,
+		    int64_t deadline)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS)];
-	} control = {.bytes = {0}};
-	struct {
-		struct vhost_user_header header;
-		union vhost_user_payload payload;
-	} __attribute__((packed)) message;
-	struct iovec iov = {.iov_base = &message,
-			    .iov_len = sizeof(message.header) + exchange->payload_len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	size_t fds_len = sizeof(int) * exchange->n_fds;
 	int ret = 0;
 
-	message.header =
-		(struct vhost_user_header){exchange->request, flags, exchange->payload_len};
-	if (exchange->payload_len)
-		memcpy(&message.payload, exchange->payload, exchange->payload_len);
-	if (exchange->n_fds) {
-		msg.msg_control = control.bytes;
-		msg.msg_controllen = CMSG_SPACE(fds_len);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(fds_len);
-		memcpy(CMSG_DATA(&control.header), exchange->fds, fds_len);
-	}
+	msg->msg_iov = &iov;
+	msg->msg_iovlen = 1;
 	while (iov.iov_len > 0 && ret == 0) {
-		ssize_t n = sendmsg(vu->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = sends ? sendmsg(vu->fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT)
+				  : recvmsg(vu->fd, msg, MSG_DONTWAIT);
 
-		if (n >= 0) {
-			iov.iov_base = (char *)iov.iov_base + n;
-			iov.iov_len -= (size_t)n;
-			/* The descriptors went with the first byte. */
-			msg.msg_control = NULL;
-			msg.msg_controllen = 0;
-		} else if (errno == EAGAIN) {
-			ret = wait_ready(vu, POLLOUT, deadline);
-		} else if (errno != EINTR) {
-			ret = fail_syscall(vu, "sendmsg");
-		}
-	}
-	return ret;
-}
-
-/* Closes the descriptors that came with a message, if any. Returns whether there were. */
-static bool close_fds(struct msghdr *msg)
-{
-	bool any = false;
-	int fd;
-
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t at = CMSG_LEN(0); at < cmsg->cmsg_len; at += sizeof(fd)) {
-			memcpy(&fd, (const char *)cmsg + at, sizeof(fd));
-			close(fd);
-			any = true;
-		}
-	}
-	return any;
-}
-
-static int receive_all(struct vhost_user *vu, void *buf, size_t len, int64_t deadline)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS)];
-	} control;
-	struct iovec iov = {.iov_base = buf, .iov_len = len};
-	int ret = 0;
-
-	while (iov.iov_len > 0 && ret == 0) {
-		struct msghdr msg = {.msg_iov = &iov,
-				     .msg_iovlen = 1,
-				     .msg_control = control.bytes,
-				     .msg_controllen = sizeof(control.bytes)};
-		ssize_t n = recvmsg(vu->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-		if (n > 0 && close_fds(&msg))
+		if (n == 0 || (n < 0 && (errno == EPIPE || errno == ECONNRESET)))
+			return vhost_user_fail(
+				vu, -ECONNRESET,
+				"the back-end closed the connection; its log may say why");
+		if (n > 0 && (msg->msg_flags & MSG_CTRUNC))
 			return vhost_user_fail(vu, -EPROTO,
 					       "the answer brought file descriptors that nobody "
 					       "asked for; %s",
 					       astray);
-		if (n == 0)
-			return fail_gone(vu);
 		if (n > 0) {
 			iov.iov_base = (char *)iov.iov_base + n;
 			iov.iov_len -= (size_t)n;
+			/* The descriptors went with the first byte. */
+			msg->msg_control = NULL;
+			msg->msg_controllen = 0;
 		} else if (errno == EAGAIN) {
-			ret = wait_ready(vu, POLLIN, deadline);
+			ret = wait_ready(vu, sends ? POLLOUT : POLLIN, deadline);
 		} else if (errno != EINTR) {
-			ret = fail_syscall(vu, "recvmsg");
+			ret = fail_call(vu, sends ? "sendmsg" : "recvmsg");
 		}
 	}
 	return ret;
 }
 
-static int check_header(struct vhost_user *vu, uint32_t request, uint32_t len,
-			const struct vhost_user_header *header)
+static int send_all(struct vhost_user *vu, struct vhost_user_message *message, const int *fds,
+		    unsigned n_fds, int64_t deadline)
 {
-	if (header->request != request)
-		return vhost_user_fail(vu, -EPROTO, "the answer is to request %u (%s); %s",
-				       header->request, vhost_user_request_name(header->request),
-				       astray);
-	if ((header->flags & VHOST_USER_VERSION_MASK) != VHOST_USER_VERSION ||
-	    !(header->flags & VHOST_USER_FLAG_REPLY))
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int) * VHOST_USER_MAX_REGIONS)];
+	} control = {.bytes = {0}};
+	const struct iovec iov = {message, sizeof(message->header) + message->header.size};
+	struct msghdr msg = {.msg_control = NULL};
+
+	if (n_fds) {
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		control.header = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+						  .cmsg_type = SCM_RIGHTS,
+						  .cmsg_len = CMSG_LEN(sizeof(int) * n_fds)};
+		memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
+	}
+	return transfer(vu, true, &msg, iov, deadline);
+}
+
+static int check_header(struct vhost_user *vu, struct vhost_user_header header, uint32_t request,
+			uint32_t len)
+{
+	bool is_known = header.request < VHOST_USER_REQUEST_N && requests[header.request].name;
+
+	if (header.request != request)
+		return vhost_user_fail(
+			vu, -EPROTO, "the answer is to request %u (%s); %s", header.request,
+			is_known ? requests[header.request].name : "unknown", astray);
+	if ((header.flags & VHOST_USER_VERSION_MASK) != VHOST_USER_VERSION ||
+	    !(header.flags & VHOST_USER_FLAG_REPLY))
 		return vhost_user_fail(vu, -EPROTO,
 				       "flags 0x%x are not those of an answer in version 1; %s",
-				       header->flags, astray);
-	if (header->size != len)
+				       header.flags, astray);
+	if (header.size != len)
 		return vhost_user_fail(vu, -EPROTO, "an answer of %u bytes where %u are due; %s",
-				       header->size, len, astray);
+				       header.size, len, astray);
 	return 0;
 }
 
-static int receive_answer(struct vhost_user *vu, uint32_t request, void *answer, uint32_t len,
-			  int64_t deadline)
+static int receive_all(struct vhost_user *vu, void *bytes, size_t len, int64_t deadline)
 {
-	struct vhost_user_header header;
-
-	return receive_all(vu, &header, sizeof(header), deadline)
-		       ?: check_header(vu, request, len, &header)
-		       ?: receive_all(vu, answer, len, deadline);
+	return transfer(vu, false, &(struct msghdr){.msg_control = NULL},
+			(struct iovec){bytes, len}, deadline);
 }
 
-static int converse(struct vhost_user *vu, const struct vhost_user_exchange *exchange)
+/* The answer takes the place of the message. */
+static int converse(struct vhost_user *vu, struct vhost_user_message *message, const int *fds,
+		    unsigned n_fds)
 {
-	bool acked = !exchange->answer && vhost_user_speaks(vu, VHOST_USER_PROTOCOL_REPLY_ACK);
-	uint32_t flags = VHOST_USER_VERSION | (acked ? VHOST_USER_FLAG_NEED_REPLY : 0u);
+	uint32_t request = message->header.request, due = requests[request].answered;
+	bool acked = !due && vhost_user_speaks(vu, VHOST_USER_PROTOCOL_REPLY_ACK);
 	int64_t deadline = now_ms() + vu->timeout_ms;
-	uint64_t ack = 0;
-	int ret = send_all(vu, exchange, flags, deadline);
+	int ret;
 
-	if (ret == 0 && exchange->answer)
-		ret = receive_answer(vu, exchange->request, exchange->answer, exchange->answer_len,
-				     deadline);
-	else if (ret == 0 && acked)
-		ret = receive_answer(vu, exchange->request, &ack, sizeof(ack), deadline);
-	if (ret == 0 && ack != 0)
+	message->header.flags = VHOST_USER_VERSION | (acked ? VHOST_USER_FLAG_NEED_REPLY : 0u);
+	ret = send_all(vu, message, fds, n_fds, deadline);
+	if (acked)
+		due = U64;
+	if (ret < 0 || !due)
+		return ret;
+	ret = receive_all(vu, message, sizeof(message->header), deadline)
+		      ?: check_header(vu, message->header, request, due)
+		      ?: receive_all(vu, &message->payload, due, deadline);
+	if (ret == 0 && acked && message->payload.u64 != 0)
 		ret = vhost_user_fail(vu, -EREMOTEIO,
 				      "the back-end refused it (answer %lu); its log says why",
-				      ack);
+				      message->payload.u64);
 	return ret;
 }
 
-int vhost_user_exchange(struct vhost_user *vu, const struct vhost_user_exchange *exchange)
+int vhost_user_exchange(struct vhost_user *vu, enum vhost_user_request request,
+			union vhost_user_payload *payload, const int *fds, unsigned n_fds)
 {
+	struct vhost_user_message message = {
+		.header = {.request = request, .size = requests[request].sent},
+		.payload = *payload};
 	char sentence[VHOST_USER_ERROR_LEN];
-	int ret = converse(vu, exchange);
+	int ret;
 
-	if (ret == 0)
+	if (request == VHOST_USER_SET_MEM_TABLE)
+		message.header.size += n_fds * (uint32_t)sizeof(struct vhost_user_region);
+	ret = converse(vu, &message, fds, n_fds);
+	if (ret == 0) {
+		*payload = message.payload;
 		return 0;
+	}
 	memcpy(sentence, vu->error, sizeof(sentence));
-	return vhost_user_fail(vu, ret, "%s: %s", vhost_user_request_name(exchange->request),
-			       sentence);
-}
-
-int vhost_user_tell_u64(struct vhost_user *vu, enum vhost_user_request request, uint64_t value)
-{
-	return vhost_user_exchange(vu, &(struct vhost_user_exchange){.request = request,
-								     .payload = &value,
-								     .payload_len = sizeof(value)});
-}
-
-int vhost_user_tell_state(struct vhost_user *vu, enum vhost_user_request request, uint32_t index,
-			  uint32_t num)
-{
-	const struct vhost_user_vring_state state = {index, num};
-
-	return vhost_user_exchange(vu, &(struct vhost_user_exchange){.request = request,
-								     .payload = &state,
-								     .payload_len = sizeof(state)});
-}
-
-int vhost_user_ask_u64(struct vhost_user *vu, enum vhost_user_request request, uint64_t *value)
-{
-	return vhost_user_exchange(vu, &(struct vhost_user_exchange){.request = request,
-								     .answer = value,
-								     .answer_len = sizeof(*value)});
+	return vhost_user_fail(vu, ret, "%s: %s", requests[request].name, sentence);
 }
 
 bool vhost_user_speaks(const struct vhost_user *vu, enum vhost_user_protocol_feature feature)

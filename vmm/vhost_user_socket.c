@@ -1,5 +1,6 @@
 #include "vmm/vhost_user_message.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,11 +26,6 @@ void vhost_user_close(struct vhost_user *vu)
 	vu->has_protocol_features = false;
 }
 
-void vhost_user_fini(struct vhost_user *vu)
-{
-	vhost_user_close(vu);
-}
-
 /* A new socket and the address of the path. -EINVAL: no socket can have this path. */
 static int open_socket(const char *path, struct sockaddr_un *address)
 {
@@ -47,8 +43,7 @@ static int open_socket(const char *path, struct sockaddr_un *address)
 
 int vhost_user_adopt(struct vhost_user *vu, int fd)
 {
-	if (vu->state != VHOST_USER_CLOSED)
-		return vhost_user_fail(vu, -EINVAL, "adopt: there is a connection already");
+	assert(vu->state == VHOST_USER_CLOSED);
 	vu->fd = fd;
 	vu->state = VHOST_USER_CONNECTED;
 	return 0;
@@ -57,11 +52,8 @@ int vhost_user_adopt(struct vhost_user *vu, int fd)
 int vhost_user_connect(struct vhost_user *vu, const char *path)
 {
 	struct sockaddr_un address;
-	int fd, err;
+	int fd = open_socket(path, &address), err;
 
-	if (vu->state != VHOST_USER_CLOSED)
-		return vhost_user_fail(vu, -EINVAL, "connect: there is a connection already");
-	fd = open_socket(path, &address);
 	if (fd == -EINVAL)
 		return vhost_user_fail(vu, -EINVAL,
 				       "connect: %.80s: a socket path has 1 to %zu characters; "
@@ -110,11 +102,8 @@ int vhost_user_listen(const char *path)
 
 int vhost_user_accept(struct vhost_user *vu, int listen_fd)
 {
-	int fd, err;
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), err;
 
-	if (vu->state != VHOST_USER_CLOSED)
-		return vhost_user_fail(vu, -EINVAL, "accept: there is a connection already");
-	fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0)
 		return vhost_user_adopt(vu, fd);
 	err = errno;

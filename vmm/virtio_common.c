@@ -110,7 +110,7 @@ static void start(struct virtio_pci *vp)
 	vp->started = true;
 	virtio_vectors_update(vp);
 	virtio_vectors_doorbells(vp, vp->pci.bar_base, vp->pci.bar_enabled);
-	vp->ops->start(vp->device);
+	virtio_net_start(vp);
 }
 
 static void reset(struct virtio_pci *vp)
@@ -122,7 +122,7 @@ static void reset(struct virtio_pci *vp)
 		return;
 	}
 	vp->stopping = true;
-	vp->ops->stop(vp->device);
+	virtio_net_stop(vp);
 }
 
 static bool features_acceptable(const struct virtio_pci *vp)
@@ -202,8 +202,8 @@ void virtio_common_notify(struct virtio_pci *vp, unsigned index)
 		vp->n_refused++;
 		return;
 	}
-	if (vp->ops->is_local(vp->device, index)) {
-		vp->ops->notified(vp->device, index);
+	if (virtio_net_is_local(vp, index)) {
+		virtio_net_notified(vp, index);
 		return;
 	}
 	vp->n_slow_kicks++;

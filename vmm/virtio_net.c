@@ -14,8 +14,6 @@
 #define BIT(n) (UINT64_C(1) << (n))
 
 enum {
-	VENDOR_VIRTIO = 0x1af4,
-	DEVICE_MODERN = 0x1040,
 	CLASS_ETHERNET = 0x020000,
 	DUPLEX_FULL = 1,
 	CONTROL_WITHOUT_MQ = 2, /* index of the control queue when MQ is not acked */
@@ -36,14 +34,9 @@ static const uint64_t from_launcher =
 	BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_VLAN) | BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) |
 	BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_GUEST_ANNOUNCE);
 
-static bool acked(const struct virtio_net *net, unsigned bit)
+bool virtio_net_acked(const struct virtio_net *net, unsigned bit)
 {
 	return net->vp.acked >> bit & 1;
-}
-
-static unsigned control_index(const struct virtio_net *net)
-{
-	return acked(net, VIRTIO_NET_F_MQ) ? 2 * net->max_pairs : CONTROL_WITHOUT_MQ;
 }
 
 static void wake(const struct virtio_net *net)
@@ -56,7 +49,7 @@ static bool set_pairs(struct virtio_net *net, const uint8_t *data, size_t len)
 {
 	uint16_t pairs;
 
-	if (len < sizeof(pairs) || !acked(net, VIRTIO_NET_F_MQ))
+	if (len < sizeof(pairs) || !virtio_net_acked(net, VIRTIO_NET_F_MQ))
 		return false;
 	memcpy(&pairs, data, sizeof(pairs));
 	if (pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs * 2u > virtio_net_data_queues(net))
@@ -95,11 +88,12 @@ static bool set_mac(struct virtio_net *net, const uint8_t *data, size_t len)
 
 /* Receive modes and VLANs are acknowledged and not enforced: vhost-user has no message for them,
  * and a switch delivers what the port should have. */
-static bool command(void *ctx, uint8_t command_class, uint8_t cmd, const uint8_t *data, size_t len)
+bool virtio_net_command(struct virtio_net *net, const uint8_t *bytes, size_t bytes_len)
 {
-	struct virtio_net *net = ctx;
+	const uint8_t cmd = bytes[1], *data = bytes + 2;
+	const size_t len = bytes_len - 2;
 
-	switch (command_class) {
+	switch (bytes[0]) {
 	case VIRTIO_NET_CTRL_RX:
 		return cmd <= VIRTIO_NET_CTRL_RX_NOBCAST && len >= 1;
 	case VIRTIO_NET_CTRL_MAC:
@@ -119,54 +113,43 @@ static bool command(void *ctx, uint8_t command_class, uint8_t cmd, const uint8_t
 	}
 }
 
-static bool is_local(void *device, unsigned queue)
+bool virtio_net_is_local(const struct virtio_pci *vp, unsigned queue)
 {
-	return queue == control_index(device);
+	const struct virtio_net *net = (const struct virtio_net *)vp;
+
+	return queue ==
+	       (virtio_net_acked(net, VIRTIO_NET_F_MQ) ? 2 * net->max_pairs : CONTROL_WITHOUT_MQ);
 }
 
-static void start(void *device)
+void virtio_net_start(struct virtio_pci *vp)
 {
-	struct virtio_net *net = device;
-	const struct virtio_queue *queue = &net->vp.queue[control_index(net)];
+	struct virtio_net *net = (struct virtio_net *)vp;
 
 	net->pairs = 1;
-	net->control = (struct control_queue){
-		.ram = net->vp.world->ram,
-		.size = queue->enabled && acked(net, VIRTIO_NET_F_CTRL_VQ) ? queue->size : 0,
-		.desc = queue->desc,
-		.driver = queue->driver,
-		.device = queue->device,
-		.event_idx = acked(net, VIRTIO_RING_F_EVENT_IDX),
-		.indirect = acked(net, VIRTIO_RING_F_INDIRECT_DESC),
-		.command = command,
-		.ctx = net};
+	net->control =
+		(struct virtio_control){.broken = !virtio_net_acked(net, VIRTIO_NET_F_CTRL_VQ)};
 	if (virtio_net_data_queues(net) == 0) {
 		virtio_pci_complain(
-			&net->vp, "the driver has enabled no pair of queues; no frames will pass");
+			vp, "the driver has enabled no pair of queues; no frames will pass");
 		return;
 	}
 	net->running = true;
 	wake(net);
 }
 
-static void stop(void *device)
+void virtio_net_stop(struct virtio_pci *vp)
 {
-	struct virtio_net *net = device;
+	struct virtio_net *net = (struct virtio_net *)vp;
 
 	net->running = false;
 	wake(net);
 }
 
-static void notified(void *device, unsigned queue)
+void virtio_net_notified(struct virtio_pci *vp, unsigned queue)
 {
-	struct virtio_net *net = device;
-
-	if (control_queue_serve(&net->control))
-		virtio_pci_interrupt(&net->vp, queue);
+	if (virtio_net_control((struct virtio_net *)vp, &vp->queue[queue]))
+		virtio_pci_interrupt(vp, queue);
 }
-
-static const struct virtio_ops net_ops = {
-	.start = start, .stop = stop, .notified = notified, .is_local = is_local};
 
 static int open_eventfds(struct virtio_net *net, struct refusal *why)
 {
@@ -187,18 +170,9 @@ static int open_eventfds(struct virtio_net *net, struct refusal *why)
 int virtio_net_open(struct virtio_net *net, const struct virtio_world *world, unsigned index,
 		    const struct options_net *wish, struct refusal *why)
 {
-	static const struct pci_identity identity = {.vendor = VENDOR_VIRTIO,
-						     .device = DEVICE_MODERN + VIRTIO_ID_NET,
-						     .subsystem_vendor = VENDOR_VIRTIO,
-						     .subsystem = DEVICE_MODERN + VIRTIO_ID_NET,
-						     .class_code = CLASS_ETHERNET,
-						     .revision = 1};
 	uint64_t bar_base = LAYOUT_PCI_WINDOW + (uint64_t)index * VIRTIO_BAR_LEN;
-	int rc;
 
 	*net = (struct virtio_net){.vp = {.world = world,
-					  .ops = &net_ops,
-					  .device = net,
 					  .config = &net->config,
 					  .config_len = sizeof(net->config),
 					  .n_queues = 2 * wish->pairs + 1},
@@ -211,10 +185,8 @@ int virtio_net_open(struct virtio_net *net, const struct virtio_world *world, un
 					      .speed = UINT32_MAX /* unknown */}};
 	memcpy(net->config.mac, wish->mac, sizeof(net->config.mac));
 	snprintf(net->name, sizeof(net->name), "net%u", index);
-	rc = virtio_pci_init(&net->vp, net->name, &identity, bar_base,
-			     GSI_MSI_FIRST + index * VIRTIO_MAX_QUEUES);
-	if (rc < 0)
-		return refuse(why, -rc, "%s: too many devices", net->name);
+	virtio_pci_init(&net->vp, net->name, VIRTIO_ID_NET, CLASS_ETHERNET, bar_base,
+			GSI_MSI_FIRST + index * VIRTIO_MAX_QUEUES);
 	return open_eventfds(net, why);
 }
 
@@ -257,7 +229,7 @@ void virtio_net_set_link(struct virtio_net *net, bool up, bool announce)
 	if (net->link_up == up && !announce)
 		return;
 	net->link_up = up;
-	if (announce && acked(net, VIRTIO_NET_F_GUEST_ANNOUNCE))
+	if (announce && virtio_net_acked(net, VIRTIO_NET_F_GUEST_ANNOUNCE))
 		net->config.status |= VIRTIO_NET_S_ANNOUNCE;
 	publish_link(net);
 }
@@ -270,7 +242,7 @@ void virtio_net_hold_down(struct virtio_net *net, bool down)
 
 unsigned virtio_net_data_queues(const struct virtio_net *net)
 {
-	unsigned most = acked(net, VIRTIO_NET_F_MQ) ? 2 * net->max_pairs : 2;
+	unsigned most = virtio_net_acked(net, VIRTIO_NET_F_MQ) ? 2 * net->max_pairs : 2;
 	unsigned n = 0;
 
 	while (n < most && net->vp.queue[n].enabled)

@@ -13,12 +13,18 @@
 
 #include <linux/virtio_net.h>
 
-#include "vmm/control_queue.h"
 #include "vmm/options.h"
 #include "vmm/virtio_pci.h"
 
+/* The control queue, as far as it has been served. */
+struct virtio_control {
+	bool broken; /* makes no sense, or there is none: left alone until reset */
+	uint16_t next_avail, next_used;
+	uint64_t n_commands;
+};
+
 struct virtio_net {
-	struct virtio_pci vp;
+	struct virtio_pci vp; /* first: virtio_pci.h's callbacks cast back */
 	char name[16];
 	unsigned pairs_asked; /* most that --net allows */
 	unsigned max_pairs;   /* what the device has, once the back-end is known */
@@ -27,7 +33,7 @@ struct virtio_net {
 	bool held_down;	      /* by the user of the console */
 	bool running;	      /* the driver wants its queues served */
 	struct virtio_net_config config;
-	struct control_queue control;
+	struct virtio_control control;
 };
 
 /* The index names it net0, net1, ... and gives it its place on the bus and its GSIs. */
@@ -46,6 +52,18 @@ void virtio_net_hold_down(struct virtio_net *net, bool down);
 
 /* Data queues that the driver has enabled, from queue 0 on, in whole pairs. */
 unsigned virtio_net_data_queues(const struct virtio_net *net);
+
+/* Whether the driver has taken the feature. */
+bool virtio_net_acked(const struct virtio_net *net, unsigned bit);
+
+/* Obeys one command of at least two bytes, class and number, a private copy; and whether it could.
+ */
+bool virtio_net_command(struct virtio_net *net, const uint8_t *bytes, size_t bytes_len);
+
+/* virtio_control.c: obeys all commands in the ring of the control queue (VIRTIO 1.2 sections 2.7
+ * and 5.1.6.5). A chain that is malformed is given back with the answer VIRTIO_NET_ERR where there
+ * is room for one. Whether the driver wants an interrupt for it. */
+bool virtio_net_control(struct virtio_net *net, const struct virtio_queue *ring);
 
 /* Fires all kicks or all calls once: the other side that should have done it may be gone. */
 void virtio_net_nudge(const struct virtio_net *net, bool kick, bool call);

@@ -8,6 +8,8 @@
 #include <string.h>
 
 enum {
+	VENDOR_VIRTIO = 0x1af4,
+	DEVICE_MODERN = 0x1040,
 	WINDOW_DATA = offsetof(struct virtio_pci_cfg_cap, pci_cfg_data),
 	MSIX_CONTROL_HIGH = PCI_MSIX_FLAGS + 1, /* enable and function mask */
 	COMMON_LEN = 0x38,
@@ -101,26 +103,18 @@ static void access_window(struct virtio_pci *vp, bool is_write)
 	}
 }
 
-static void written(struct pci_function *function, unsigned offset, unsigned width)
+static void accessed(struct pci_function *function, unsigned offset, unsigned width, bool is_write)
 {
 	struct virtio_pci *vp = (struct virtio_pci *)function;
 	uint8_t control = function->config[vp->msix_at + MSIX_CONTROL_HIGH];
 
-	if (overlaps(offset, width, vp->msix_at + MSIX_CONTROL_HIGH, 1)) {
+	if (is_write && overlaps(offset, width, vp->msix_at + MSIX_CONTROL_HIGH, 1)) {
 		vp->msix.enabled = control & PCI_MSIX_FLAGS_ENABLE >> 8;
 		vp->msix.masked = control & PCI_MSIX_FLAGS_MASKALL >> 8;
 		virtio_vectors_update(vp);
 	}
 	if (overlaps(offset, width, vp->window_at + WINDOW_DATA, 4))
-		access_window(vp, true);
-}
-
-static void about_to_read(struct pci_function *function, unsigned offset, unsigned width)
-{
-	struct virtio_pci *vp = (struct virtio_pci *)function;
-
-	if (overlaps(offset, width, vp->window_at + WINDOW_DATA, 4))
-		access_window(vp, false);
+		access_window(vp, is_write);
 }
 
 /* extra: the multiplier of notifications, the data of the window. */
@@ -165,13 +159,12 @@ static void add_capabilities(struct virtio_pci *vp)
 	writable[offsetof(struct virtio_pci_cap, bar)] = 0xff;
 }
 
-int virtio_pci_init(struct virtio_pci *vp, const char *name, const struct pci_identity *identity,
-		    uint64_t bar_base, unsigned first_gsi)
+void virtio_pci_init(struct virtio_pci *vp, const char *name, uint16_t virtio_id,
+		     uint32_t class_code, uint64_t bar_base, unsigned first_gsi)
 {
-	pci_function_init(&vp->pci, name, identity);
+	pci_function_init(&vp->pci, name, VENDOR_VIRTIO, DEVICE_MODERN + virtio_id, class_code);
 	vp->pci.moved = moved;
-	vp->pci.written = written;
-	vp->pci.about_to_read = about_to_read;
+	vp->pci.accessed = accessed;
 	for (unsigned i = 0; i < vp->n_queues; i++)
 		vp->queue[i] = (struct virtio_queue){.notify_offset = (uint16_t)i,
 						     .kick_fd = -1,
@@ -179,16 +172,12 @@ int virtio_pci_init(struct virtio_pci *vp, const char *name, const struct pci_id
 						     .gsi = first_gsi + i};
 	vp->msix.n_vectors = vp->n_queues + 1;
 	for (unsigned i = 0; i < vp->msix.n_vectors; i++)
-		vp->msix.table[i][PCI_MSIX_ENTRY_VECTOR_CTRL / 4] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
+		vp->msix.table[i].control = PCI_MSIX_ENTRY_CTRL_MASKBIT;
 	pci_set_bar(&vp->pci, VIRTIO_BAR_LEN, bar_base);
 	add_capabilities(vp);
 	virtio_pci_reset_done(vp);
-	vp->bar_range = bus_add(vp->world->mmio, &(struct bus_range){.name = name,
-								     .base = bar_base,
-								     .len = VIRTIO_BAR_LEN,
-								     .ops = &bar_ops,
-								     .device = vp});
-	return vp->bar_range < 0 ? vp->bar_range : 0;
+	vp->bar_range = bus_add(vp->world->mmio, &(struct bus_range){name, bar_base, VIRTIO_BAR_LEN,
+								     false, &bar_ops, vp, 0, 0});
 }
 
 void virtio_pci_complain(struct virtio_pci *vp, const char *format, ...)

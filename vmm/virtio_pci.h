@@ -12,8 +12,7 @@
 #ifndef RINGWAY_VMM_VIRTIO_PCI_H
 #define RINGWAY_VMM_VIRTIO_PCI_H
 
-#include "vmm/events.h"
-#include "vmm/guest_ram.h"
+#include "vmm/kvm.h"
 #include "vmm/pci.h"
 
 enum {
@@ -41,7 +40,10 @@ struct msix {
 	bool enabled; /* MSI-X enable, message control bit 15 */
 	bool masked;  /* function mask, bit 14 */
 	uint64_t pending;
-	uint32_t table[MSIX_MAX_VECTORS][MSIX_ENTRY_LEN / 4]; /* address low, high, data, control */
+	struct {
+		struct msi_message message;
+		uint32_t control;
+	} table[MSIX_MAX_VECTORS]; /* as the guest reads and writes it */
 };
 
 struct virtio_queue {
@@ -67,21 +69,9 @@ struct virtio_areas {
 bool virtio_queue_areas(const struct guest_ram *ram, const struct virtio_queue *queue,
 			struct virtio_areas *areas);
 
-struct virtio_ops {
-	/* DRIVER_OK was set and all enabled queues are sound. */
-	void (*start)(void *device);
-	/* The driver has reset a started device. It reads status 0 after virtio_pci_reset_done().
-	 */
-	void (*stop)(void *device);
-	/* A notification that reached the launcher. */
-	void (*notified)(void *device, unsigned queue);
-	/* Whether a queue is served in the launcher, with the features that the driver has now. */
-	bool (*is_local)(void *device, unsigned queue);
-};
-
 /* What all virtio devices of a machine share. */
 struct virtio_world {
-	struct events *events;
+	struct kvm *kvm;
 	const struct guest_ram *ram;
 	struct bus *mmio;
 	int wake_fd; /* written when the control thread has to look */
@@ -90,8 +80,6 @@ struct virtio_world {
 struct virtio_pci {
 	struct pci_function pci; /* first: the PCI hooks cast back */
 	const struct virtio_world *world;
-	const struct virtio_ops *ops;
-	void *device;
 	const void *config; /* the device's own configuration */
 	unsigned config_len;
 
@@ -116,10 +104,10 @@ struct virtio_pci {
 	uint64_t n_config_interrupts;
 };
 
-/* The caller has set world, ops, device, config and n_queues. It then sets offered, kick_fd and
- * call_fd, and adds vp->pci to the host. */
-int virtio_pci_init(struct virtio_pci *vp, const char *name, const struct pci_identity *identity,
-		    uint64_t bar_base, unsigned first_gsi);
+/* The caller has set world, config and n_queues. It then sets offered, kick_fd and call_fd, and
+ * adds vp->pci to the host. */
+void virtio_pci_init(struct virtio_pci *vp, const char *name, uint16_t virtio_id,
+		     uint32_t class_code, uint64_t bar_base, unsigned first_gsi);
 
 /* Configuration space has changed: new generation, interrupt. */
 void virtio_pci_config_changed(struct virtio_pci *vp);
@@ -130,6 +118,16 @@ void virtio_pci_reset_done(struct virtio_pci *vp);
 /* A line on standard error about this device, unless its driver has caused too many already. */
 void virtio_pci_complain(struct virtio_pci *vp, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* virtio_net.c, the one kind of device that there is: DRIVER_OK was set and all enabled queues are
+ * sound; */
+void virtio_net_start(struct virtio_pci *vp);
+/* the driver has reset a started device, and reads status 0 after virtio_pci_reset_done(); */
+void virtio_net_stop(struct virtio_pci *vp);
+/* a notification of a queue that is served in the launcher; */
+void virtio_net_notified(struct virtio_pci *vp, unsigned queue);
+/* whether a queue is, with the features that the driver has now. */
+bool virtio_net_is_local(const struct virtio_pci *vp, unsigned queue);
 
 /* virtio_common.c: the common configuration registers, section 4.1.4.3, and notifications. */
 uint64_t virtio_common_read(struct virtio_pci *vp, unsigned offset, unsigned width);

@@ -4,8 +4,6 @@
 
 #include "vmm/virtio_pci.h"
 
-enum { WORD_DATA = PCI_MSIX_ENTRY_DATA / 4, WORD_CONTROL = PCI_MSIX_ENTRY_VECTOR_CTRL / 4 };
-
 /* Whole words only, as the specification has it. */
 static bool fits(const struct msix *msix, uint64_t offset, unsigned width)
 {
@@ -29,7 +27,7 @@ void virtio_vectors_write(struct virtio_pci *vp, uint64_t offset, unsigned width
 		return;
 	}
 	memcpy((uint8_t *)vp->msix.table + offset, &value, width);
-	vp->msix.table[offset / MSIX_ENTRY_LEN][WORD_CONTROL] &= PCI_MSIX_ENTRY_CTRL_MASKBIT;
+	vp->msix.table[offset / MSIX_ENTRY_LEN].control &= PCI_MSIX_ENTRY_CTRL_MASKBIT;
 	virtio_vectors_update(vp);
 }
 
@@ -37,15 +35,7 @@ void virtio_vectors_write(struct virtio_pci *vp, uint64_t offset, unsigned width
 static bool is_open(const struct msix *msix, unsigned vector)
 {
 	return msix->enabled && !msix->masked && vector < msix->n_vectors &&
-	       !(msix->table[vector][WORD_CONTROL] & PCI_MSIX_ENTRY_CTRL_MASKBIT);
-}
-
-static struct msi_message message_of(const struct msix *msix, unsigned vector)
-{
-	struct msi_message message = {.data = msix->table[vector][WORD_DATA]};
-
-	memcpy(&message.addr, msix->table[vector], sizeof(message.addr));
-	return message;
+	       !(msix->table[vector].control & PCI_MSIX_ENTRY_CTRL_MASKBIT);
 }
 
 /* Returns whether it went well. */
@@ -59,28 +49,27 @@ static bool report(struct virtio_pci *vp, unsigned queue, const char *what, int 
 static void update_queue(struct virtio_pci *vp, unsigned index)
 {
 	struct virtio_queue *queue = &vp->queue[index];
-	struct events *events = vp->world->events;
-	struct msi_message message;
+	struct kvm *kvm = vp->world->kvm;
+	const struct msi_message *message;
 
-	if (!queue->enabled || queue->call_fd < 0 || vp->ops->is_local(vp->device, index) ||
+	if (!queue->enabled || queue->call_fd < 0 || virtio_net_is_local(vp, index) ||
 	    !is_open(&vp->msix, queue->vector)) {
 		if (queue->attached)
 			report(vp, index, "detach interrupt",
-			       events_attach(events, queue->gsi, queue->call_fd, false));
+			       kvm_attach(kvm, queue->gsi, queue->call_fd, false));
 		queue->attached = false;
 		return;
 	}
-	message = message_of(&vp->msix, queue->vector);
+	message = &vp->msix.table[queue->vector].message;
 	/* The same message needs no new table. */
-	if (message.addr != queue->routed.addr || message.data != queue->routed.data) {
-		if (!report(vp, index, "route interrupt",
-			    events_route(events, queue->gsi, &message)))
+	if (memcmp(message, &queue->routed, sizeof(*message)) != 0) {
+		if (!report(vp, index, "route interrupt", kvm_route(kvm, queue->gsi, message)))
 			return;
-		queue->routed = message;
+		queue->routed = *message;
 	}
 	if (!queue->attached)
 		queue->attached = report(vp, index, "attach interrupt",
-					 events_attach(events, queue->gsi, queue->call_fd, true));
+					 kvm_attach(kvm, queue->gsi, queue->call_fd, true));
 }
 
 void virtio_vectors_update(struct virtio_pci *vp)
@@ -97,7 +86,6 @@ void virtio_vectors_update(struct virtio_pci *vp)
 
 void virtio_vectors_send(struct virtio_pci *vp, uint16_t vector)
 {
-	struct msi_message message;
 	int rc;
 
 	if (vector >= vp->msix.n_vectors || !vp->msix.enabled)
@@ -106,8 +94,7 @@ void virtio_vectors_send(struct virtio_pci *vp, uint16_t vector)
 		vp->msix.pending |= UINT64_C(1) << vector;
 		return;
 	}
-	message = message_of(&vp->msix, vector);
-	rc = events_send(vp->world->events, &message);
+	rc = kvm_send(vp->world->kvm, &vp->msix.table[vector].message);
 	if (rc < 0)
 		virtio_pci_complain(vp, "vector %u: send: %s", vector, strerror(-rc));
 }
@@ -132,7 +119,7 @@ uint64_t virtio_vectors_pending(const struct virtio_pci *vp, unsigned offset, un
 
 void virtio_vectors_doorbells(struct virtio_pci *vp, uint64_t base, bool on)
 {
-	struct events *events = vp->world->events;
+	struct kvm *kvm = vp->world->kvm;
 
 	for (unsigned i = 0; i < vp->n_queues; i++) {
 		struct virtio_queue *queue = &vp->queue[i];
@@ -140,15 +127,14 @@ void virtio_vectors_doorbells(struct virtio_pci *vp, uint64_t base, bool on)
 
 		if (queue->doorbell && (!on || addr != queue->doorbell_addr)) {
 			report(vp, i, "remove doorbell",
-			       events_doorbell(events, queue->doorbell_addr, queue->kick_fd,
-					       false));
+			       kvm_doorbell(kvm, queue->doorbell_addr, queue->kick_fd, false));
 			queue->doorbell = false;
 		}
 		if (!on || queue->doorbell || !queue->enabled || queue->kick_fd < 0 ||
-		    vp->ops->is_local(vp->device, i))
+		    virtio_net_is_local(vp, i))
 			continue;
 		queue->doorbell = report(vp, i, "add doorbell",
-					 events_doorbell(events, addr, queue->kick_fd, true));
+					 kvm_doorbell(kvm, addr, queue->kick_fd, true));
 		queue->doorbell_addr = addr;
 	}
 }

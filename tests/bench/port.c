@@ -85,7 +85,7 @@ int port_open(struct port *port, unsigned idx, const struct options *options)
 
 void port_close(struct port *port)
 {
-	vhost_user_fini(&port->vu);
+	vhost_user_close(&port->vu);
 	txq_close(&port->tx);
 	rxq_close(&port->rx);
 	guest_memory_close(&port->memory);
@@ -169,16 +169,13 @@ int port_start(struct port *port)
 	rxq_fill(&port->rx);
 	guest_ring_describe(&port->rx.ring, &port->queues[0]);
 	guest_ring_describe(&port->tx.ring, &port->queues[1]);
-	port->region = (struct vhost_user_region){
-		.gpa = GUEST_MEMORY_GPA,
-		.len = port->memory.len,
-		.va = (uintptr_t)port->memory.va,
-		.fd = port->memory.fd,
-	};
 	port->dev = (struct vhost_user_device){
 		.features = wanted,
-		.regions = &port->region,
-		.n_regions = 1,
+		.memory = {.n_regions = 1,
+			   .regions = {{.gpa = GUEST_MEMORY_GPA,
+					.size = port->memory.len,
+					.va = (uintptr_t)port->memory.va}}},
+		.memory_fds = {port->memory.fd},
 		.queues = port->queues,
 		.n_queues = 2,
 	};

@@ -34,7 +34,6 @@ struct port {
 	struct txq tx;
 	struct rxq rx;
 	struct vhost_user vu;
-	struct vhost_user_region region;
 	struct vhost_user_queue queues[2];
 	struct vhost_user_device dev;
 	int listen_fd;

@@ -24,18 +24,17 @@ static struct boot_file file_of(struct input *in, size_t len)
 	return (struct boot_file){.bytes = bytes, .len = len, .name = "fuzzed"};
 }
 
-static void check(const struct boot_source *source, const struct boot_plan *plan,
-		  const struct guest_ram *ram)
+static void check(const struct boot *boot)
 {
-	uint64_t end = plan->initrd_start + plan->initrd_len;
+	uint64_t end = boot->initrd_start + boot->initrd.len;
 
-	if (plan->kernel_start < LAYOUT_HIGH_RAM || plan->entry < plan->kernel_start ||
-	    plan->entry >= plan->kernel_end || plan->initrd_len != source->initrd.len)
+	if (boot->kernel_start < LAYOUT_HIGH_RAM || boot->entry < boot->kernel_start ||
+	    boot->entry >= boot->kernel_end)
 		abort();
-	if (plan->initrd_len &&
-	    (plan->initrd_start < plan->kernel_end || end > guest_ram_low_end(ram) ||
-	     memcmp(guest_ram_at(ram, plan->initrd_start, plan->initrd_len), source->initrd.bytes,
-		    plan->initrd_len) != 0))
+	if (boot->initrd.len &&
+	    (boot->initrd_start < boot->kernel_end || end > guest_ram_low_end(boot->ram) ||
+	     memcmp(guest_ram_at(boot->ram, boot->initrd_start, boot->initrd.len),
+		    boot->initrd.bytes, boot->initrd.len) != 0))
 		abort();
 }
 
@@ -43,10 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	static uint8_t *memory;
 	struct input in = {.at = bytes, .left = len};
-	struct boot_source source = {.cmdline = "console=ttyS0"};
-	struct boot_plan plan;
 	struct refusal why;
 	struct guest_ram ram = {.n_regions = 1, .region = {{.size = RAM_LEN}}};
+	struct boot boot = {.ram = &ram, .cmdline = "console=ttyS0"};
 
 	/* From the heap, so that the address sanitizer sees its end. */
 	if (!memory)
@@ -54,13 +52,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (!memory)
 		abort();
 	ram.region[0].hva = memory;
-	source.initrd = file_of(&in, input_take(&in, 1));
-	source.kernel = file_of(&in, in.left);
-	if (boot_load(&ram, &source, &plan, &why) == 0)
-		check(&source, &plan, &ram);
+	boot.initrd = file_of(&in, input_take(&in, 1));
+	boot.kernel = file_of(&in, in.left);
+	if (boot_load(&boot, &why) == 0)
+		check(&boot);
 	else if (why.text[0] == '\0')
 		abort();
-	free((void *)(uintptr_t)source.initrd.bytes);
-	free((void *)(uintptr_t)source.kernel.bytes);
+	free((void *)(uintptr_t)boot.initrd.bytes);
+	free((void *)(uintptr_t)boot.kernel.bytes);
 	return 0;
 }

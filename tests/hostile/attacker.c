@@ -36,20 +36,19 @@ static void describe(struct attacker *a)
 {
 	const uint64_t va = (uintptr_t)a->memory.va;
 
-	a->regions[0] = (struct vhost_user_region){
-		.gpa = GUEST_MEMORY_GPA, .len = ATTACKER_LOW, .va = va, .fd = a->memory.fd};
-	a->regions[1] = (struct vhost_user_region){.gpa = GUEST_MEMORY_GPA + ATTACKER_LOW,
-						   .len = ATTACKER_HIGH,
-						   .va = va + ATTACKER_MEMORY - ATTACKER_HIGH,
-						   .offset = ATTACKER_MEMORY - ATTACKER_HIGH,
-						   .fd = a->memory.fd};
 	for (unsigned q = 0; q < 2; q++)
 		guest_ring_describe(&a->rings[q], &a->queues[q]);
-	a->dev = (struct vhost_user_device){.features = a->features,
-					    .regions = a->regions,
-					    .n_regions = 2,
-					    .queues = a->queues,
-					    .n_queues = 2};
+	a->dev = (struct vhost_user_device){
+		.features = a->features,
+		.memory = {.n_regions = 2,
+			   .regions = {{GUEST_MEMORY_GPA, ATTACKER_LOW, va, 0},
+				       {.gpa = GUEST_MEMORY_GPA + ATTACKER_LOW,
+					.size = ATTACKER_HIGH,
+					.va = va + ATTACKER_MEMORY - ATTACKER_HIGH,
+					.offset = ATTACKER_MEMORY - ATTACKER_HIGH}}},
+		.memory_fds = {a->memory.fd, a->memory.fd},
+		.queues = a->queues,
+		.n_queues = 2};
 }
 
 int attacker_open(struct attacker *a, const char *path, uint64_t features)
@@ -72,7 +71,7 @@ int attacker_open(struct attacker *a, const char *path, uint64_t features)
 
 void attacker_close(struct attacker *a)
 {
-	vhost_user_fini(&a->vu);
+	vhost_user_close(&a->vu);
 	for (unsigned q = 0; q < 2; q++)
 		guest_ring_close(&a->rings[q]);
 	guest_memory_close(&a->memory);

@@ -15,7 +15,6 @@
 
 #include "tests/bench/guest_ring.h"
 #include "vmm/vhost_user.h"
-#include "vmm/vhost_user_wire.h"
 
 enum {
 	ATTACKER_RING = 256,
@@ -39,7 +38,6 @@ struct attacker {
 	uint64_t features;
 	struct guest_memory memory;
 	struct vhost_user vu;
-	struct vhost_user_region regions[2];
 	struct vhost_user_queue queues[2];
 	struct vhost_user_device dev;
 	struct guest_ring rings[2];

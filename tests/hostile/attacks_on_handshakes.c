@@ -23,8 +23,8 @@ struct script {
 	struct message messages[MAX_STEPS];
 	union {
 		uint64_t u64;
-		struct vhost_user_vring_addr addr;
-		struct vhost_user_mem_table table;
+		struct vhost_user_addr addr;
+		struct vhost_user_memory table;
 	} payloads[MAX_STEPS];
 	int fds[MAX_STEPS][2];
 	unsigned n;
@@ -56,9 +56,9 @@ static void add_ring(struct script *script, const struct attacker *a, unsigned q
 
 	add_u64(script, VHOST_USER_SET_VRING_NUM, q | (uint64_t)queue->size << 32, -1);
 	add_u64(script, VHOST_USER_SET_VRING_BASE, q, -1);
-	script->payloads[script->n].addr = (struct vhost_user_vring_addr){
+	script->payloads[script->n].addr = (struct vhost_user_addr){
 		.index = q, .desc = queue->desc, .avail = queue->avail, .used = queue->used};
-	add(script, VHOST_USER_SET_VRING_ADDR, sizeof(struct vhost_user_vring_addr), -1);
+	add(script, VHOST_USER_SET_VRING_ADDR, sizeof(struct vhost_user_addr), -1);
 	add_u64(script, VHOST_USER_SET_VRING_CALL, q, queue->callfd);
 	add_u64(script, VHOST_USER_SET_VRING_KICK, q, queue->kickfd);
 	add_u64(script, VHOST_USER_SET_VRING_ENABLE, q | UINT64_C(1) << 32, -1);
@@ -67,8 +67,6 @@ static void add_ring(struct script *script, const struct attacker *a, unsigned q
 /* VUP-03: protocol features before features. */
 static void write_script(struct script *script, const struct attacker *a)
 {
-	struct vhost_user_mem_table *table;
-
 	*script = (struct script){.n = 0};
 	add(script, VHOST_USER_SET_OWNER, 0, -1);
 	add(script, VHOST_USER_GET_FEATURES, 0, -1);
@@ -76,14 +74,7 @@ static void write_script(struct script *script, const struct attacker *a)
 	add_u64(script, VHOST_USER_SET_PROTOCOL_FEATURES, 1, -1);
 	add(script, VHOST_USER_GET_QUEUE_NUM, 0, -1);
 	add_u64(script, VHOST_USER_SET_FEATURES, a->features | UINT64_C(1) << 30, -1);
-	table = &script->payloads[script->n].table;
-	table->n_regions = 2;
-	for (unsigned i = 0; i < 2; i++)
-		table->regions[i] =
-			(struct vhost_user_wire_region){.guest_addr = a->regions[i].gpa,
-							.len = a->regions[i].len,
-							.user_addr = a->regions[i].va,
-							.mmap_offset = a->regions[i].offset};
+	script->payloads[script->n].table = a->dev.memory;
 	add(script, VHOST_USER_SET_MEM_TABLE, 8 + 2 * 32, a->memory.fd);
 	script->messages[script->n - 1].n_fds = 2;
 	add_ring(script, a, 0);

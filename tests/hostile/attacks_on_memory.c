@@ -21,21 +21,19 @@ static const char *started(struct scene *scene, struct attacker *a, uint64_t fea
  * same place of it. */
 static int say_table(struct attacker *a, unsigned n_regions, uint64_t cut, bool same_place)
 {
-	struct vhost_user_mem_table table = {.n_regions = n_regions};
-	int fds[2] = {a->memory.fd, a->memory.fd};
+	struct vhost_user_memory table = a->dev.memory;
 
-	for (unsigned i = 0; i < n_regions; i++)
-		table.regions[i] = (struct vhost_user_wire_region){
-			.guest_addr = a->regions[i].gpa,
-			.len = a->regions[i].len - cut,
-			.user_addr = a->regions[i].va,
-			.mmap_offset = same_place ? 0 : a->regions[i].offset};
+	table.n_regions = n_regions;
+	for (unsigned i = 0; i < n_regions; i++) {
+		table.regions[i].size -= cut;
+		table.regions[i].offset *= !same_place;
+	}
 	return attacker_say(a, &(struct message){.request = VHOST_USER_SET_MEM_TABLE,
 						 .flags = VHOST_USER_VERSION,
 						 .size = SIZE_OF_PAYLOAD,
 						 .payload = &table,
 						 .payload_len = 8 + 32 * n_regions,
-						 .fds = fds,
+						 .fds = a->dev.memory_fds,
 						 .n_fds = n_regions});
 }
 
@@ -62,16 +60,12 @@ static const char *other_tables(struct scene *scene, const void *arg)
 /* MEM-02: without the region that the rings lie in; then with it. */
 static const char *table_without_rings(struct scene *scene, const void *arg)
 {
-	struct vhost_user_mem_table table = {.n_regions = 1};
+	struct vhost_user_memory table = {.n_regions = 1};
 	struct attacker a;
 	const char *why = started(scene, &a, *(const uint64_t *)arg);
 
 	if (!why) {
-		table.regions[0] =
-			(struct vhost_user_wire_region){.guest_addr = a.regions[1].gpa,
-							.len = a.regions[1].len,
-							.user_addr = a.regions[1].va,
-							.mmap_offset = a.regions[1].offset};
+		table.regions[0] = a.dev.memory.regions[1];
 		attacker_say(&a, &(struct message){.request = VHOST_USER_SET_MEM_TABLE,
 						   .flags = VHOST_USER_VERSION,
 						   .size = SIZE_OF_PAYLOAD,

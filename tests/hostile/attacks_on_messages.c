@@ -82,8 +82,8 @@ static const char *requests_nobody_needs(struct scene *scene, const void *arg)
 {
 	const uint32_t requests[] = {0,	 6,  7,	 19, 21, 22, 24, 25, 26,  27,
 				     28, 29, 30, 31, 32, 33, 41, 44, 255, 0xffffffff};
-	static const struct vhost_user_wire_inflight inflight = {
-		.mmap_size = 1 << 20, .n_queues = 65535, .queue_size = 65535};
+	/* The description of in-flight tables: 1 MiB for 65535 queues of 65535 entries. */
+	static const uint64_t inflight[3] = {1 << 20, 0, UINT32_MAX};
 	const char *why = NULL;
 	int fd = memfd_create("inflight", MFD_CLOEXEC);
 
@@ -93,7 +93,7 @@ static const char *requests_nobody_needs(struct scene *scene, const void *arg)
 						       .flags = VHOST_USER_VERSION |
 								(i % 2 ? NEED_REPLY : 0),
 						       .size = SIZE_OF_PAYLOAD,
-						       .payload = &inflight,
+						       .payload = inflight,
 						       .payload_len = sizeof(inflight),
 						       .fds = &fd,
 						       .n_fds = i % 2});
@@ -147,7 +147,7 @@ static const char *values_out_of_range(struct scene *scene, const void *arg)
 
 static const char *wrong_ring_addresses(struct scene *scene, const void *arg)
 {
-	static const struct vhost_user_vring_addr addrs[] = {
+	static const struct vhost_user_addr addrs[] = {
 		{.index = 255},		  {.index = 0, .flags = 1}, {.index = 0, .desc = 8},
 		{.index = 0, .avail = 1}, {.index = 0, .used = 2},
 	};
@@ -230,9 +230,9 @@ static const char *wrong_kinds_of_fds(struct scene *scene, const void *arg)
 	return why;
 }
 
-static const char *refuses_region(struct scene *scene, struct vhost_user_wire_region region, int fd)
+static const char *refuses_region(struct scene *scene, struct vhost_user_region region, int fd)
 {
-	const struct vhost_user_mem_table table = {.n_regions = 1, .regions = {region}};
+	const struct vhost_user_memory table = {.n_regions = 1, .regions = {region}};
 
 	return refuses(scene, &(struct message){.request = VHOST_USER_SET_MEM_TABLE,
 						.flags = VHOST_USER_VERSION,
@@ -264,22 +264,22 @@ static const char *wrong_memory(struct scene *scene, const void *arg)
 	int read_only = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), sealed = sealed_memory(PAGE);
 	const char *why = NULL;
 	const struct {
-		struct vhost_user_wire_region region;
+		struct vhost_user_region region;
 		int fd;
 	} regions[] = {
-		{{.len = 0}, file},
-		{{.len = 2 * PAGE}, file}, /* longer than the file */
-		{{.len = PAGE, .mmap_offset = PAGE}, file},
-		{{.len = PAGE, .mmap_offset = UINT64_MAX - 1}, file},
-		{{.len = UINT64_MAX}, file},
-		{{.len = PAGE, .guest_addr = UINT64_MAX - 1}, file},
-		{{.len = PAGE, .user_addr = UINT64_MAX - 1}, file},
-		{{.len = UINT64_C(1) << 46}, file}, /* all of the switch's address space */
-		{{.len = PAGE}, zero},
-		{{.len = PAGE}, proc},
-		{{.len = PAGE}, STDIN_FILENO},
-		{{.len = PAGE}, read_only},
-		{{.len = PAGE}, sealed}, /* cannot be mapped, which the library then forgets */
+		{{.size = 0}, file},
+		{{.size = 2 * PAGE}, file}, /* longer than the file */
+		{{.size = PAGE, .offset = PAGE}, file},
+		{{.size = PAGE, .offset = UINT64_MAX - 1}, file},
+		{{.size = UINT64_MAX}, file},
+		{{.size = PAGE, .gpa = UINT64_MAX - 1}, file},
+		{{.size = PAGE, .va = UINT64_MAX - 1}, file},
+		{{.size = UINT64_C(1) << 46}, file}, /* all of the switch's address space */
+		{{.size = PAGE}, zero},
+		{{.size = PAGE}, proc},
+		{{.size = PAGE}, STDIN_FILENO},
+		{{.size = PAGE}, read_only},
+		{{.size = PAGE}, sealed}, /* cannot be mapped, which the library then forgets */
 	};
 
 	(void)arg;

@@ -106,7 +106,7 @@ static const char *buffers_over_rings(struct scene *scene, const void *arg)
 }
 
 /* Says of a running queue to send: this is your ring, and starts it anew. */
-static void say_ring(struct attacker *a, const struct vhost_user_vring_addr *addr, uint32_t size)
+static void say_ring(struct attacker *a, const struct vhost_user_addr *addr, uint32_t size)
 {
 	attacker_say_state(a, VHOST_USER_GET_VRING_BASE, ATTACKER_TX, 0);
 	attacker_say_state(a, VHOST_USER_SET_VRING_NUM, ATTACKER_TX, size);
@@ -132,12 +132,12 @@ static const char *ring_past_the_end(struct scene *scene, const void *arg)
 	const struct place_case *given = arg;
 	struct attacker a;
 	const char *why = started(scene, &a, scene->socket, given->features);
-	const uint64_t end = a.regions[1].va + a.regions[1].len;
+	const uint64_t end = a.dev.memory.regions[1].va + a.dev.memory.regions[1].size;
 	const struct vhost_user_queue *queue = &a.queues[ATTACKER_TX];
 
 	if (!why) {
 		say_ring(&a,
-			 &(struct vhost_user_vring_addr){
+			 &(struct vhost_user_addr){
 				 .index = ATTACKER_TX,
 				 .desc = given->desc ? end - given->desc : queue->desc,
 				 .avail = given->avail ? end - given->avail : queue->avail,
@@ -163,14 +163,14 @@ static const char *ring_that_grows(struct scene *scene, const void *arg)
 {
 	struct attacker a;
 	const char *why = started(scene, &a, scene->socket, *(const uint64_t *)arg);
-	const uint64_t end = a.regions[1].va + a.regions[1].len;
+	const uint64_t end = a.dev.memory.regions[1].va + a.dev.memory.regions[1].size;
 
 	if (!why) {
 		say_ring(&a,
-			 &(struct vhost_user_vring_addr){.index = ATTACKER_TX,
-							 .desc = end - 4096,
-							 .avail = end - 2048,
-							 .used = end - 1024},
+			 &(struct vhost_user_addr){.index = ATTACKER_TX,
+						   .desc = end - 4096,
+						   .avail = end - 2048,
+						   .used = end - 1024},
 			 16);
 		attacker_say_state(&a, VHOST_USER_SET_VRING_NUM, ATTACKER_TX, 32768);
 		attacker_say_state(&a, VHOST_USER_SET_VRING_ENABLE, ATTACKER_TX, 0);
@@ -190,7 +190,7 @@ static const char *ring_in_no_region(struct scene *scene, const void *arg)
 	(void)arg;
 	if (!why) {
 		say_ring(&a,
-			 &(struct vhost_user_vring_addr){
+			 &(struct vhost_user_addr){
 				 .index = ATTACKER_TX, .desc = 16, .avail = 16, .used = 16},
 			 ATTACKER_RING);
 		if (attacker_sync(&a) < 0)

@@ -47,6 +47,7 @@ def escape_quits():
     vm = Terminal('--append', 'action=hang')
     vm.expect(b'hanging')
     assert vm.is_raw()
+    vm.type(b'more than the serial port of a guest holds that reads nothing\n')
     vm.type(b'\x01h')
     vm.expect(b'power button')
     vm.type(b'\x01s')

@@ -1,6 +1,6 @@
 #!/bin/bash
 # No file and no function is longer than a reader bears: .c 500 lines, .h 150, main.c 150, a function's body 80. And the
-# launcher stays one that can be read in a day: 6,000 lines of code, blank lines and comments not counted.
+# launcher stays one that can be read in a day: 5,500 lines of code, blank lines and comments not counted.
 # Usage: sizes.sh SOURCE-DIRECTORY
 set -euo pipefail
 cd "$1"
@@ -29,7 +29,7 @@ FNR == 1 {
 }
 END { check_file(); exit faults > 0 }'
 n=$(find vmm -name '*.[ch]' -print0 | sort -z | xargs -0 cat | gcc -fpreprocessed -dD -E -P -xc - | grep -cv '^$')
-if [[ $n -gt 6000 ]]; then
-	echo "vmm: $n lines of code, at most 6000"
+if [[ $n -gt 5500 ]]; then
+	echo "vmm: $n lines of code, at most 5500"
 	exit 1
 fi

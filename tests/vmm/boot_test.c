@@ -23,8 +23,7 @@ enum {
 
 struct rig {
 	struct guest_ram ram;
-	struct boot_source source;
-	struct boot_plan plan;
+	struct boot boot;
 	struct refusal why;
 	uint8_t image[IMAGE_LEN > ELF_LEN ? IMAGE_LEN : ELF_LEN];
 };
@@ -34,9 +33,10 @@ static void rig_open(struct rig *rig, uint64_t ram_len)
 	memset(rig, 0, sizeof(*rig));
 	if (guest_ram_open(&rig->ram, ram_len, LAYOUT_PAGE, false, &rig->why) < 0)
 		abort();
-	rig->source.cmdline = "console=ttyS0";
-	rig->source.kernel.bytes = rig->image;
-	rig->source.kernel.name = "test";
+	rig->boot.ram = &rig->ram;
+	rig->boot.cmdline = "console=ttyS0";
+	rig->boot.kernel.bytes = rig->image;
+	rig->boot.kernel.name = "test";
 }
 
 static void rig_close(struct rig *rig)
@@ -75,13 +75,13 @@ static void make_bzimage(struct rig *rig)
 
 	memset(rig->image, 0xff, IMAGE_LEN);
 	set_header(rig, &hdr);
-	rig->source.kernel.len = IMAGE_LEN;
+	rig->boot.kernel.len = IMAGE_LEN;
 }
 
 static int load(struct rig *rig)
 {
 	rig->why.text[0] = '\0';
-	return boot_load(&rig->ram, &rig->source, &rig->plan, &rig->why);
+	return boot_load(&rig->boot, &rig->why);
 }
 
 static void bzimage_is_loaded_with_a_clean_zero_page(void)
@@ -92,9 +92,9 @@ static void bzimage_is_loaded_with_a_clean_zero_page(void)
 	rig_open(&rig, RAM_LEN);
 	make_bzimage(&rig);
 	CU_ASSERT_EQUAL(load(&rig), 0);
-	CU_ASSERT_EQUAL(rig.plan.mode, BOOT_LONG_MODE);
-	CU_ASSERT_EQUAL(rig.plan.entry, LAYOUT_KERNEL + 0x200);
-	CU_ASSERT_EQUAL(rig.plan.kernel_end, LAYOUT_KERNEL + (8 << 20));
+	CU_ASSERT_EQUAL(rig.boot.mode, BOOT_LONG_MODE);
+	CU_ASSERT_EQUAL(rig.boot.entry, LAYOUT_KERNEL + 0x200);
+	CU_ASSERT_EQUAL(rig.boot.kernel_end, LAYOUT_KERNEL + (8 << 20));
 	params = guest_ram_at(&rig.ram, LAYOUT_ZERO_PAGE, sizeof(*params));
 	/* 0xff here makes a kernel clean half of the page, and stumble over what is left. */
 	CU_ASSERT_EQUAL(params->sentinel, 0);
@@ -120,7 +120,7 @@ static void bzimage_that_is_cut_short_is_refused_at_every_length(void)
 	rig_open(&rig, RAM_LEN);
 	make_bzimage(&rig);
 	for (size_t len = 0; len < IMAGE_LEN - 16; len++) {
-		rig.source.kernel.len = len;
+		rig.boot.kernel.len = len;
 		CU_ASSERT_TRUE(load(&rig) < 0);
 		CU_ASSERT_NOT_EQUAL(rig.why.text[0], '\0');
 	}
@@ -194,16 +194,16 @@ static void initrd_lies_high_and_never_over_the_kernel(void)
 	rig_open(&rig, RAM_LEN);
 	make_bzimage(&rig);
 	initrd = calloc(1, most + 1);
-	rig.source.initrd = (struct boot_file){initrd, 5000, "initrd"};
+	rig.boot.initrd = (struct boot_file){initrd, 5000, "initrd"};
 	CU_ASSERT_EQUAL(load(&rig), 0);
-	CU_ASSERT_EQUAL(rig.plan.initrd_start, RAM_LEN - 8192);
+	CU_ASSERT_EQUAL(rig.boot.initrd_start, RAM_LEN - 8192);
 	params = guest_ram_at(&rig.ram, LAYOUT_ZERO_PAGE, sizeof(*params));
 	CU_ASSERT_EQUAL(params->hdr.ramdisk_image, RAM_LEN - 8192);
 	CU_ASSERT_EQUAL(params->hdr.ramdisk_size, 5000);
-	rig.source.initrd.len = most;
+	rig.boot.initrd.len = most;
 	CU_ASSERT_EQUAL(load(&rig), 0);
-	CU_ASSERT_EQUAL(rig.plan.initrd_start, rig.plan.kernel_end);
-	rig.source.initrd.len = most + 1;
+	CU_ASSERT_EQUAL(rig.boot.initrd_start, rig.boot.kernel_end);
+	rig.boot.initrd.len = most + 1;
 	CU_ASSERT_EQUAL(load(&rig), -ENOSPC);
 	free((void *)(uintptr_t)initrd);
 	rig_close(&rig);
@@ -220,9 +220,9 @@ static void initrd_stays_below_what_the_kernel_can_reach(void)
 	hdr = header_of(&rig);
 	hdr.initrd_addr_max = (40 << 20) - 1;
 	set_header(&rig, &hdr);
-	rig.source.initrd = (struct boot_file){initrd, sizeof(initrd), "initrd"};
+	rig.boot.initrd = (struct boot_file){initrd, sizeof(initrd), "initrd"};
 	CU_ASSERT_EQUAL(load(&rig), 0);
-	CU_ASSERT_EQUAL(rig.plan.initrd_start, (40 << 20) - LAYOUT_PAGE);
+	CU_ASSERT_EQUAL(rig.boot.initrd_start, (40 << 20) - LAYOUT_PAGE);
 	hdr.initrd_addr_max = LAYOUT_KERNEL; /* below where the kernel ends */
 	set_header(&rig, &hdr);
 	CU_ASSERT_EQUAL(load(&rig), -ENOSPC);
@@ -238,7 +238,7 @@ static void command_line_that_is_too_long_is_refused(void)
 	make_bzimage(&rig);
 	memset(line, 'x', sizeof(line));
 	line[2047] = '\0';
-	rig.source.cmdline = line;
+	rig.boot.cmdline = line;
 	CU_ASSERT_EQUAL(load(&rig), 0);
 	line[2047] = 'x';
 	line[2048] = '\0';
@@ -264,7 +264,7 @@ static void what_is_no_kernel_is_called_by_its_name(void)
 		const char *bytes;
 		size_t len;
 		const char *word;
-	} cases[] = {{"", 0, "empty"},
+	} cases[] = {{"", 0, "unknown kind"},
 		     {"x", 1, "unknown"},
 		     {"\037\213\b\0", 4, "gzip"},
 		     {"\3757zXZ\0", 6, "xz"},
@@ -279,8 +279,8 @@ static void what_is_no_kernel_is_called_by_its_name(void)
 
 	rig_open(&rig, RAM_LEN);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		rig.source.kernel.bytes = (const uint8_t *)cases[i].bytes;
-		rig.source.kernel.len = cases[i].len;
+		rig.boot.kernel.bytes = (const uint8_t *)cases[i].bytes;
+		rig.boot.kernel.len = cases[i].len;
 		CU_ASSERT_EQUAL(load(&rig), -ENOEXEC);
 		CU_ASSERT_PTR_NOT_NULL(strstr(rig.why.text, cases[i].word));
 	}
@@ -314,7 +314,7 @@ static void make_elf(struct rig *rig)
 	memcpy(rig->image + sizeof(eh), ph, sizeof(ph));
 	memset(rig->image + ELF_NOTE, 0, 64);
 	memcpy(rig->image + ELF_NOTE, &notes, sizeof(notes));
-	rig->source.kernel.len = ELF_LEN;
+	rig->boot.kernel.len = ELF_LEN;
 }
 
 static Elf64_Phdr *segment_of(struct rig *rig, unsigned i)
@@ -330,12 +330,12 @@ static void elf_with_a_pvh_note_is_entered_there(void)
 
 	rig_open(&rig, RAM_LEN);
 	make_elf(&rig);
-	rig.source.initrd = (struct boot_file){initrd, sizeof(initrd), "initrd"};
+	rig.boot.initrd = (struct boot_file){initrd, sizeof(initrd), "initrd"};
 	CU_ASSERT_EQUAL(load(&rig), 0);
-	CU_ASSERT_EQUAL(rig.plan.mode, BOOT_PROTECTED_MODE);
-	CU_ASSERT_EQUAL(rig.plan.entry, 0x200010);
-	CU_ASSERT_EQUAL(rig.plan.kernel_end, 0x203000);
-	info = guest_ram_at(&rig.ram, rig.plan.argument, 56);
+	CU_ASSERT_EQUAL(rig.boot.mode, BOOT_PROTECTED_MODE);
+	CU_ASSERT_EQUAL(rig.boot.entry, 0x200010);
+	CU_ASSERT_EQUAL(rig.boot.kernel_end, 0x203000);
+	info = guest_ram_at(&rig.ram, rig.boot.argument, 56);
 	CU_ASSERT_EQUAL(info[0], 0x336ec578);
 	CU_ASSERT_EQUAL(info[3], 1);		  /* one module */
 	CU_ASSERT_EQUAL(info[6], LAYOUT_CMDLINE); /* low half of the pointer */
@@ -421,15 +421,15 @@ static void elf_notes_of_any_length_end_the_walk(void)
 /* VMM-06 */
 static void memory_map_leaves_the_hole_below_four_gib(void)
 {
-	struct boot_range range[BOOT_MAX_RANGES];
+	struct boot_e820_entry range[BOOT_MAX_RANGES];
 	struct guest_ram ram;
 	struct refusal why;
 
 	CU_ASSERT_EQUAL(guest_ram_open(&ram, UINT64_C(5) << 30, LAYOUT_PAGE, false, &why), 0);
 	CU_ASSERT_EQUAL(boot_memory_map(&ram, range), 4);
-	CU_ASSERT_EQUAL(range[2].start + range[2].len, LAYOUT_RAM_HOLE);
-	CU_ASSERT_EQUAL(range[3].start, LAYOUT_RAM_ABOVE);
-	CU_ASSERT_EQUAL(range[3].len, UINT64_C(2) << 30);
+	CU_ASSERT_EQUAL(range[2].addr + range[2].size, LAYOUT_RAM_HOLE);
+	CU_ASSERT_EQUAL(range[3].addr, LAYOUT_RAM_ABOVE);
+	CU_ASSERT_EQUAL(range[3].size, UINT64_C(2) << 30);
 	CU_ASSERT_PTR_NULL(guest_ram_at(&ram, LAYOUT_RAM_HOLE - 1, 2));
 	CU_ASSERT_PTR_NULL(guest_ram_at(&ram, LAYOUT_RAM_HOLE, 1));
 	CU_ASSERT_PTR_NOT_NULL(guest_ram_at(&ram, LAYOUT_RAM_ABOVE, UINT64_C(2) << 30));

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
-#include <string.h>
 
 static unsigned index_of(unsigned gsi)
 {
@@ -22,8 +21,7 @@ static int take_routes(struct fake_events *self, const struct kvm_irq_routing *t
 		if (entry->type != KVM_IRQ_ROUTING_MSI)
 			continue;
 		self->route[index_of(entry->gsi)] = (struct msi_message){
-			entry->u.msi.address_lo | (uint64_t)entry->u.msi.address_hi << 32,
-			entry->u.msi.data};
+			entry->u.msi.address_lo, entry->u.msi.address_hi, entry->u.msi.data};
 		self->routed[index_of(entry->gsi)] = entry->u.msi.data != 0;
 	}
 	self->n_routes++;
@@ -66,15 +64,14 @@ static int take_ioeventfd(struct fake_events *self, const struct kvm_ioeventfd *
 
 static int take_message(struct fake_events *self, const struct kvm_msi *msi)
 {
-	self->last_sent =
-		(struct msi_message){msi->address_lo | (uint64_t)msi->address_hi << 32, msi->data};
+	self->last_sent = (struct msi_message){msi->address_lo, msi->address_hi, msi->data};
 	self->n_sent++;
 	return 0;
 }
 
-static int fake_call(struct events *events, unsigned long request, void *argument)
+static int fake_call(struct kvm *kvm, unsigned long request, void *argument)
 {
-	struct fake_events *self = (struct fake_events *)events;
+	struct fake_events *self = (struct fake_events *)kvm;
 
 	switch (request) {
 	case KVM_SET_GSI_ROUTING:
@@ -95,13 +92,13 @@ static int fake_call(struct events *events, unsigned long request, void *argumen
 
 void fake_events_init(struct fake_events *fake)
 {
-	memset(fake, 0, sizeof(*fake));
-	if (events_init(&fake->base, -1, FAKE_MAX_GSIS) < 0)
+	*fake = (struct fake_events){.base = {.fd = -1, .vm_fd = -1}};
+	if (kvm_init_routes(&fake->base, FAKE_MAX_GSIS) < 0)
 		abort();
 	fake->base.call = fake_call;
 }
 
 void fake_events_fini(struct fake_events *fake)
 {
-	events_fini(&fake->base);
+	kvm_close(&fake->base);
 }

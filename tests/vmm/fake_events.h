@@ -6,7 +6,7 @@
 #ifndef TESTS_VMM_FAKE_EVENTS_H
 #define TESTS_VMM_FAKE_EVENTS_H
 
-#include "vmm/events.h"
+#include "vmm/kvm.h"
 
 enum {
 	FAKE_MAX_GSIS = 64,
@@ -20,7 +20,7 @@ struct fake_doorbell {
 };
 
 struct fake_events {
-	struct events base; /* first: the fake casts back */
+	struct kvm base; /* first: the fake casts back */
 	struct msi_message route[FAKE_MAX_GSIS];
 	bool routed[FAKE_MAX_GSIS];
 	int attached_fd[FAKE_MAX_GSIS]; /* 0: none */

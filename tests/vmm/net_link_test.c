@@ -133,7 +133,7 @@ static void first_back_end_decides_what_is_offered(void)
 
 	rig_open(&rig, 2);
 	rig.backend.features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_CSUM) |
-			       BIT(VHOST_USER_F_PROTOCOL_FEATURES) | BIT(VIRTIO_F_RING_PACKED) |
+			       BIT(VHOST_USER_FEATURE_PROTOCOL) | BIT(VIRTIO_F_RING_PACKED) |
 			       BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
 	rig.backend.n_queues = 1; /* a pair */
 	backend_comes(&rig);
@@ -147,7 +147,7 @@ static void first_back_end_decides_what_is_offered(void)
 	CU_ASSERT_FALSE(rig.net.net.vp.offered & BIT(VIRTIO_NET_F_MQ));
 	CU_ASSERT_FALSE(rig.net.net.vp.offered & BIT(VIRTIO_F_RING_PACKED));
 	CU_ASSERT_FALSE(rig.net.net.vp.offered & BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS));
-	CU_ASSERT_FALSE(rig.net.net.vp.offered & BIT(VHOST_USER_F_PROTOCOL_FEATURES));
+	CU_ASSERT_FALSE(rig.net.net.vp.offered & BIT(VHOST_USER_FEATURE_PROTOCOL));
 	CU_ASSERT_EQUAL(rig.net.net.max_pairs, 1);
 	backend_dies(&rig);
 	rig_close(&rig);
@@ -173,8 +173,8 @@ static void driver_starts_on_rings_that_begin_at_zero(void)
 	CU_ASSERT_EQUAL(message->payload.state.num, 0);
 	message = find(&rig, VHOST_USER_SET_MEM_TABLE, 0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(message);
-	CU_ASSERT_EQUAL(message->payload.mem.n_regions, 1);
-	CU_ASSERT_EQUAL(message->payload.mem.regions[0].len, RIG_RAM);
+	CU_ASSERT_EQUAL(message->payload.memory.n_regions, 1);
+	CU_ASSERT_EQUAL(message->payload.memory.regions[0].size, RIG_RAM);
 	rig_close(&rig);
 }
 

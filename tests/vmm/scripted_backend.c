@@ -11,11 +11,6 @@
 
 enum { MANY_FDS = 20, UNKNOWN_REQUEST = 0x5555, SIGNAL_LEAD_US = 500 };
 
-struct answer {
-	struct vhost_user_header header;
-	union vhost_user_payload payload;
-} __attribute__((packed));
-
 void scripted_backend_init(struct scripted_backend *backend)
 {
 	*backend = (struct scripted_backend){
@@ -86,7 +81,8 @@ static void write_with_fds(int to, const void *buf, size_t len, int fd, unsigned
 
 /* What a decent back-end says. Returns the length of the payload, 0 for no answer of its own. */
 static uint32_t make_answer(struct scripted_backend *backend,
-			    const struct scripted_message *message, struct answer *answer)
+			    const struct scripted_message *message,
+			    struct vhost_user_message *answer)
 {
 	switch (message->request) {
 	case VHOST_USER_GET_FEATURES:
@@ -111,7 +107,8 @@ static uint32_t make_answer(struct scripted_backend *backend,
 	}
 }
 
-static void spoil(struct answer *answer, enum scripted_fault fault, uint32_t *len, unsigned *n_fds)
+static void spoil(struct vhost_user_message *answer, enum scripted_fault fault, uint32_t *len,
+		  unsigned *n_fds)
 {
 	if (fault == FAULT_WRONG_ID)
 		answer->header.request = UNKNOWN_REQUEST;
@@ -141,8 +138,8 @@ static void wait_for_the_end(struct scripted_backend *backend)
 }
 
 /* False: the connection is over. */
-static bool send_answer(struct scripted_backend *backend, struct answer *answer, uint32_t len,
-			enum scripted_fault fault)
+static bool send_answer(struct scripted_backend *backend, struct vhost_user_message *answer,
+			uint32_t len, enum scripted_fault fault)
 {
 	unsigned n_fds = 0; /* copies of its own socket */
 	const char *bytes = (const char *)answer;
@@ -186,7 +183,7 @@ static bool serve_one(struct scripted_backend *backend)
 {
 	struct scripted_message *message = &backend->messages[backend->n_messages];
 	struct vhost_user_header header;
-	struct answer answer;
+	struct vhost_user_message answer;
 	enum scripted_fault fault;
 	bool more = true;
 	uint32_t len;

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vmm/vhost_user_wire.h"
+#include "ports/vhost_wire.h"
 
 enum scripted_fault {
 	FAULT_NONE,

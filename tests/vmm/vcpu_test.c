@@ -8,7 +8,6 @@
 #include "tests/suite.h"
 #include "vmm/layout.h"
 #include "vmm/vcpu.h"
-#include "vmm/vcpu_state.h"
 
 enum { RUN_LEN = 3 * 4096 };
 
@@ -31,8 +30,7 @@ static void rig_open(struct rig *rig)
 	if (rig->wake_fd < 0 || !rig->run)
 		abort();
 	stop_init(&rig->stop, rig->wake_fd);
-	if (stop_add_ports(&rig->stop, &rig->io) < 0)
-		abort();
+	stop_add_ports(&rig->stop, &rig->io);
 	rig->world = (struct vcpu_world){
 		.io = &rig->io, .mmio = &rig->mmio, .lock = &rig->lock, .stop = &rig->stop};
 	rig->vcpu = (struct vcpu){.world = &rig->world, .fd = -1, .stats_fd = -1};
@@ -93,7 +91,7 @@ static void first_cause_counts(void)
 	vcpu_handle_exit(&rig.vcpu, rig.run);
 	*port_exit(&rig, PORT_EXIT, 1, 1, true) = 6;
 	vcpu_handle_exit(&rig.vcpu, rig.run);
-	stop_request(&rig.stop, STOP_SIGNAL, 0);
+	stop_request(&rig.stop, STOP_SIGNAL);
 	CU_ASSERT_EQUAL(stop_exit_code(&rig.stop), 5);
 	rig_close(&rig);
 }

@@ -146,7 +146,7 @@ static void back_end_that_does_not_read_is_given_up(void)
 	CU_ASSERT_EQUAL(vhost_user_adopt(&vu, ends[0]), 0);
 	CU_ASSERT_EQUAL(vhost_user_handshake(&vu, 0), -ETIMEDOUT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(vu.error, "SET_OWNER"));
-	vhost_user_fini(&vu);
+	vhost_user_close(&vu);
 	close(ends[1]);
 }
 
@@ -158,7 +158,6 @@ static void back_end_without_version_1_is_refused(void)
 	rig.backend.features &= ~FEATURE(VIRTIO_F_VERSION_1);
 	rig_connect(&rig);
 	CU_ASSERT_EQUAL(vhost_user_handshake(&rig.vu, 0), -ENOTSUP);
-	CU_ASSERT_EQUAL(rig.vu.bits_missing, FEATURE(VIRTIO_F_VERSION_1));
 	CU_ASSERT_PTR_NOT_NULL(strstr(rig.vu.error, "VERSION_1"));
 	CU_ASSERT_EQUAL(rig.vu.state, VHOST_USER_CLOSED);
 	rig_disconnect(&rig);
@@ -167,18 +166,16 @@ static void back_end_without_version_1_is_refused(void)
 
 static void back_end_that_lacks_what_the_guest_uses_cannot_carry_on(void)
 {
+	const uint64_t lacking = FEATURE(VIRTIO_NET_F_MRG_RXBUF);
 	struct rig rig;
 
 	rig_init(&rig);
-	rig.backend.features &= ~FEATURE(VIRTIO_NET_F_MRG_RXBUF);
+	rig.backend.features &= ~lacking;
 	rig_connect(&rig);
-	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, &rig.dev), -EINVAL);
 	CU_ASSERT_EQUAL(vhost_user_handshake(&rig.vu, 0), 0);
-	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, &rig.dev), -ENOTSUP);
-	CU_ASSERT_EQUAL(rig.vu.bits_missing, FEATURE(VIRTIO_NET_F_MRG_RXBUF));
-	CU_ASSERT_PTR_NOT_NULL(strstr(rig.vu.error, "MRG_RXBUF"));
-	CU_ASSERT_EQUAL(rig.vu.state, VHOST_USER_READY);
+	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, rig.dev.features & ~lacking, 4), 0);
 	CU_ASSERT_EQUAL(vhost_user_start(&rig.vu, &rig.dev), -ENOTSUP);
+	CU_ASSERT_PTR_NOT_NULL(strstr(rig.vu.error, "MRG_RXBUF"));
 	CU_ASSERT_EQUAL(rig.vu.state, VHOST_USER_CLOSED);
 	rig_disconnect(&rig);
 	CU_ASSERT_EQUAL(rig.backend.n_messages, 5);
@@ -194,9 +191,9 @@ static void back_end_with_too_few_queues_cannot_carry_on(void)
 	rig_connect(&rig);
 	CU_ASSERT_EQUAL(vhost_user_handshake(&rig.vu, 0), 0);
 	CU_ASSERT_EQUAL(rig.vu.max_queues, 2);
-	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, &rig.dev), -ENOTSUP);
-	rig.dev.n_queues = 2;
-	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, &rig.dev), 0);
+	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, rig.dev.features, 2), 0);
+	CU_ASSERT_EQUAL(vhost_user_can_carry(&rig.vu, rig.dev.features, 4), -ENOTSUP);
+	CU_ASSERT_EQUAL(rig.vu.state, VHOST_USER_CLOSED);
 	rig_disconnect(&rig);
 	rig_fini(&rig);
 }
@@ -257,89 +254,6 @@ static void base_of_another_queue_is_not_taken(void)
 	rig_fini(&rig);
 }
 
-typedef void spoil_fn(struct rig *rig);
-
-static void size_zero(struct rig *rig)
-{
-	rig->queues[1].size = 0;
-}
-static void size_odd(struct rig *rig)
-{
-	rig->queues[1].size = 257;
-}
-/* Only packed rings can have such a size at all. */
-static void size_huge(struct rig *rig)
-{
-	rig->dev.features |= FEATURE(VIRTIO_F_RING_PACKED);
-	rig->region.len = 16 << 20;
-	rig->queues[1].size = 32769;
-}
-
-static void desc_below(struct rig *rig)
-{
-	rig->queues[1].desc = rig->region.va - 16;
-}
-static void desc_wraps(struct rig *rig)
-{
-	rig->queues[1].desc = UINT64_MAX - 15;
-}
-static void used_over_the_end(struct rig *rig)
-{
-	rig->queues[1].used = rig->region.va + RIG_MEMORY_LEN - 4;
-}
-static void desc_misaligned(struct rig *rig)
-{
-	rig->queues[1].desc += 8;
-}
-static void avail_misaligned(struct rig *rig)
-{
-	rig->queues[1].avail += 1;
-}
-static void used_misaligned(struct rig *rig)
-{
-	rig->queues[1].used += 2;
-}
-static void no_memory(struct rig *rig)
-{
-	rig->dev.n_regions = 0;
-}
-static void much_memory(struct rig *rig)
-{
-	rig->dev.n_regions = 9;
-}
-static void no_queues(struct rig *rig)
-{
-	rig->dev.n_queues = 0;
-}
-static void odd_queues(struct rig *rig)
-{
-	rig->dev.n_queues = 3;
-}
-
-static void unsound_devices_are_not_told_to_the_back_end(void)
-{
-	static spoil_fn *const spoils[] = {
-		size_zero,	   size_odd,	    size_huge,	      desc_below,      desc_wraps,
-		used_over_the_end, desc_misaligned, avail_misaligned, used_misaligned, no_memory,
-		much_memory,	   no_queues,	    odd_queues,
-	};
-	unsigned i;
-
-	for (i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++) {
-		struct rig rig;
-
-		rig_init(&rig);
-		rig_connect(&rig);
-		CU_ASSERT_EQUAL(vhost_user_handshake(&rig.vu, 0), 0);
-		spoils[i](&rig);
-		CU_ASSERT_EQUAL(vhost_user_start(&rig.vu, &rig.dev), -EINVAL);
-		CU_ASSERT_EQUAL(rig.vu.state, VHOST_USER_READY);
-		rig_disconnect(&rig);
-		CU_ASSERT_EQUAL(rig.backend.n_messages, 5);
-		rig_fini(&rig);
-	}
-}
-
 static void packed_rings_may_have_any_size(void)
 {
 	struct rig rig;
@@ -367,7 +281,6 @@ int main(void)
 		SUITE_TEST(queue_counts_are_taken_with_a_grain_of_salt),
 		SUITE_TEST(features_ok_taken_back_is_a_refusal),
 		SUITE_TEST(base_of_another_queue_is_not_taken),
-		SUITE_TEST(unsound_devices_are_not_told_to_the_back_end),
 		SUITE_TEST(packed_rings_may_have_any_size),
 		CU_TEST_INFO_NULL,
 	};

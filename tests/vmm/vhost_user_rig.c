@@ -14,16 +14,15 @@ void rig_init(struct rig *rig)
 	unsigned i;
 
 	*rig = (struct rig){
-		.region = {.gpa = 0x1000, .len = RIG_MEMORY_LEN, .va = RIG_VA},
 		.dev = {.features = 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_NET_F_MRG_RXBUF |
 				    1ull << VIRTIO_NET_F_MAC,
-			.n_regions = 1,
+			.memory = {.n_regions = 1,
+				   .regions = {{0x1000, RIG_MEMORY_LEN, RIG_VA, 0}}},
+			.memory_fds = {memfd_create("guest", MFD_CLOEXEC)},
 			.n_queues = RIG_QUEUES},
 	};
-	rig->dev.regions = &rig->region;
 	rig->dev.queues = rig->queues;
-	rig->region.fd = memfd_create("guest", MFD_CLOEXEC);
-	if (rig->region.fd < 0 || ftruncate(rig->region.fd, RIG_MEMORY_LEN) < 0)
+	if (ftruncate(rig->dev.memory_fds[0], RIG_MEMORY_LEN) < 0)
 		abort();
 	for (i = 0; i < RIG_QUEUES; i++) {
 		uint64_t ring = RIG_VA + i * RING_STRIDE;
@@ -48,12 +47,12 @@ void rig_fini(struct rig *rig)
 {
 	unsigned i;
 
-	vhost_user_fini(&rig->vu);
+	vhost_user_close(&rig->vu);
 	for (i = 0; i < RIG_QUEUES; i++) {
 		close(rig->queues[i].kickfd);
 		close(rig->queues[i].callfd);
 	}
-	close(rig->region.fd);
+	close(rig->dev.memory_fds[0]);
 }
 
 void rig_connect(struct rig *rig)

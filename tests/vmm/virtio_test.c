@@ -309,8 +309,7 @@ static void generation_counts_and_link_shows_in_the_configuration(void)
 	CU_ASSERT_EQUAL(net_rig_read(&rig, VIRTIO_BAR_DEVICE + 10, 2), 1500);
 	CU_ASSERT_EQUAL(net_rig_read(&rig, VIRTIO_BAR_DEVICE + 0xffe, 4), 0);
 	/* What lies behind it in the launcher's memory is not for guests. */
-	rig.net.control.desc = ~UINT64_C(0);
-	rig.net.control.driver = ~UINT64_C(0);
+	rig.net.control = (struct virtio_control){true, 0xffff, 0xffff, ~UINT64_C(0)};
 	for (unsigned at = sizeof(rig.net.config) - 1; at < sizeof(rig.net.config) + 64; at++)
 		CU_ASSERT_EQUAL(net_rig_read(&rig, VIRTIO_BAR_DEVICE + at, 4), 0);
 	virtio_net_hold_down(&rig.net, true);
