@@ -3,7 +3,8 @@
  *
  * Threads:   none of its own.
  * Ownership: borrows the complaints and the topology, whose arrays it grows; entries_fini() frees
- * the rest. Failure:   -ENOMEM or NULL without memory; no_memory is then set as well. */
+ *            the rest.
+ * Failure:   -ENOMEM or NULL without memory; no_memory is then set as well. */
 #ifndef CONFIG_ENTRIES_H
 #define CONFIG_ENTRIES_H
 

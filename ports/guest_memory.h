@@ -1,9 +1,11 @@
 /* guest_memory.h - the memory that a guest shares with us, and the one way from its addresses to
  * ours.
  *
- * Threads:   a guest_memory is immutable while any worker may use it; whoever replaces it waits for
- * them first. Ownership: borrows the mappings. Failure:   an address outside of every region gives
- * NULL; nothing is ever read or written there. */
+ * Threads:   a guest_memory is immutable while any worker may use it; whoever replaces it waits
+ *            for them first.
+ * Ownership: borrows the mappings.
+ * Failure:   an address outside of every region gives NULL; nothing is ever read or written
+ *            there. */
 #ifndef PORTS_GUEST_MEMORY_H
 #define PORTS_GUEST_MEMORY_H
 

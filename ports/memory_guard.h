@@ -5,9 +5,10 @@
  * read goes on, and notes that it was lost: the guest's port is then to be stopped.
  *
  * Threads:   one thread at a time for one guard; lost may be asked by any. The handler runs in
- * whichever thread reads. Ownership: take gives, give_back takes. The caller's mappings are
- * borrowed and stay its to unmap; it forgets them before it does, after all who read there have
- * left. Failure: a fault anywhere else ends the process, as it would without. */
+ *            whichever thread reads.
+ * Ownership: take gives, give_back takes. The caller's mappings are borrowed and stay its to
+ *            unmap; it forgets them before it does, after all who read there have left.
+ * Failure:   a fault anywhere else ends the process, as it would without. */
 #ifndef PORTS_MEMORY_GUARD_H
 #define PORTS_MEMORY_GUARD_H
 

@@ -4,8 +4,9 @@
  * any moment. A timer sends the thread a signal that does nothing, again and again; a call that
  * waits returns EINTR, one that does not never sees it.
  *
- * Threads:   start and stop are called by the thread that it is for. Ownership: the caller keeps
- * the struct. Failure: -errno; stop accepts a struct that was not started, all zero. */
+ * Threads:   start and stop are called by the thread that it is for.
+ * Ownership: the caller keeps the struct.
+ * Failure:   -errno; stop accepts a struct that was not started, all zero. */
 #ifndef PORTS_NUDGE_H
 #define PORTS_NUDGE_H
 

@@ -1,11 +1,13 @@
 /* port.h - a port: something that frames come from and go to, whatever lies behind it.
  *
  * Threads:   rx, rx_release, arm and disarm of a queue are called by the one worker that polls it.
- * tx and notify of a queue may be called by any worker; the port serialises them. close, describe
- * and kicks are for the control thread. None of the worker's calls blocks. Ownership: a port is
- * given by its kind's open function and taken by close. It borrows the frames it is handed.
+ *            tx and notify of a queue may be called by any worker; the port serialises them.
+ *            close, describe and kicks are for the control thread. None of the worker's calls
+ *            blocks.
+ * Ownership: a port is given by its kind's open function and taken by close. It borrows the frames
+ *            it is handed.
  * Failure:   what a guest or a peer does wrong is counted or stops its queue; it never fails a
- * call. */
+ *            call. */
 #ifndef PORTS_PORT_H
 #define PORTS_PORT_H
 

@@ -2,10 +2,11 @@
  * its owner what happens.
  *
  * Threads:   open and close on the control thread; the ops are called on librte_vhost's threads,
- * one at a time for one socket. vhost_lib_ring() and the like may be called from inside the ops:
- * none of them takes a lock of the library, which holds the spinlocks of every ring around
- * ring_changed, memory_changing and memory_changed. Ownership: open gives, close takes. Failure:
- * -errno. */
+ *            one at a time for one socket. vhost_lib_ring() and the like may be called from inside
+ *            the ops: none of them takes a lock of the library, which holds the spinlocks of every
+ *            ring around ring_changed, memory_changing and memory_changed.
+ * Ownership: open gives, close takes.
+ * Failure:   -errno. */
 #ifndef PORTS_VHOST_LIB_H
 #define PORTS_VHOST_LIB_H
 

@@ -2,9 +2,10 @@
  * receive queue.
  *
  * Threads:   one at a time. The worker owns all below "the worker's"; init and resync run while no
- * worker uses the vring. Ownership: borrows ring memory, guest memory and the call descriptor.
- * Failure:   a ring that breaks the rules sets fault and is not touched again: rx gives nothing, tx
- * says DROP_QUEUE_BROKEN.
+ *            worker uses the vring.
+ * Ownership: borrows ring memory, guest memory and the call descriptor.
+ * Failure:   a ring that breaks the rules sets fault and is not touched again: rx gives nothing,
+ *            tx says DROP_QUEUE_BROKEN.
  *
  * The rules are VIRTIO 1.2, sections 2.7 (split), 2.8 (packed) and 5.1.6 (network). Whatever is
  * read from ring or descriptor is read once, checked, then used. Buffers are completed in order.

@@ -3,7 +3,8 @@
  *
  * Threads:   the main thread; takes SIGINT, SIGTERM and SIGHUP, which end it, and ignores SIGPIPE.
  * Ownership: borrows standard input and output. The settings of a terminal are restored on every
- * way out but SIGKILL. Failure:   -errno after a line that says why. */
+ *            way out but SIGKILL.
+ * Failure:   -errno after a line that says why. */
 #ifndef SWITCH_CONSOLE_H
 #define SWITCH_CONSOLE_H
 

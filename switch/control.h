@@ -2,9 +2,10 @@
  * end. A line may bring a file descriptor, and its client may stay until its request is done.
  *
  * Threads:   one, which calls control_serve() when control_fd() is readable. No client can make it
- * block. Ownership: control_open() gives, control_close() takes back and removes the socket.
+ *            block.
+ * Ownership: control_open() gives, control_close() takes back and removes the socket.
  * Failure:   control_open(): NULL with errno, after a logged line. A client that misbehaves is
- * disconnected. */
+ *            disconnected. */
 #ifndef SWITCH_CONTROL_H
 #define SWITCH_CONTROL_H
 

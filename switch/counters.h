@@ -4,9 +4,12 @@
  * never torn.
  *
  * The conservation law, exact at any quiet moment, summed over workers:
- *     for each port:    rx_frames = sum of ingress drops + frames that went to at least one
- * destination over all ports:   sum of copies = sum of tx_frames + sum of egress drops Bytes are
- * counted without FCS. Ingress drops are those before DROP_LINK_DOWN in enum drop_reason. */
+ *
+ *     each port:  rx_frames = ingress drops + frames that went to at least one destination
+ *     all ports:  copies = tx_frames + egress drops
+ *
+ * Bytes are counted without FCS. Ingress drops are those before DROP_LINK_DOWN in enum
+ * drop_reason. */
 #ifndef SWITCH_COUNTERS_H
 #define SWITCH_COUNTERS_H
 

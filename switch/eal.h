@@ -1,7 +1,8 @@
 /* eal.h - DPDK's environment abstraction layer boxed in: no user ever types one of its arguments.
  *
  * Threads:   eal_start() and eal_stop() once, on the main thread; eal_thread_enter/leave on each
- * thread that polls. Failure:   -errno, after a logged line. */
+ *            thread that polls.
+ * Failure:   -errno, after a logged line. */
 #ifndef SWITCH_EAL_H
 #define SWITCH_EAL_H
 

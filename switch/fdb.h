@@ -1,15 +1,18 @@
 /* fdb.h - the forwarding database of one bridge: which port a (VLAN, MAC) was last heard on.
  *
- * Threads:   fdb_lookup() and fdb_learn() run on any worker at once; readers take no lock and write
- *            nothing, and fdb_learn() of an address that is known, on its port and of this second
- *            writes nothing either. Everything that changes the table takes one spinlock inside,
- * and holds it for a bounded number of entries. fdb_show() may run beside all of them. Time:
- * seconds of a monotonic clock, injected by the caller; never read here. A caller that is behind
- * the others, or a clock that steps back, neither ages nor rejuvenates an entry. Ownership:
- * fdb_new() gives, fdb_free() takes back; no memory is allocated in between. Failure:   learning
- * fails at a port's own limit only: when the table is full, the port that holds most entries loses
- * its oldest one (fairness as security: one guest cannot evict the addresses of the others). The
- * table holds exactly max_macs, whatever the addresses are. */
+ * Threads:   fdb_lookup() and fdb_learn() run on any worker at once; readers take no lock and
+ *            write nothing, and fdb_learn() of an address that is known, on its port and of this
+ *            second writes nothing either. Everything that changes the table takes one spinlock
+ *            inside, and holds it for a bounded number of entries. fdb_show() may run beside all
+ *            of them.
+ * Time:      seconds of a monotonic clock, injected by the caller; never read here. A caller that
+ *            is behind the others, or a clock that steps back, neither ages nor rejuvenates an
+ *            entry.
+ * Ownership: fdb_new() gives, fdb_free() takes back; no memory is allocated in between.
+ * Failure:   learning fails at a port's own limit only: when the table is full, the port that
+ *            holds most entries loses its oldest one (fairness as security: one guest cannot evict
+ *            the addresses of the others). The table holds exactly max_macs, whatever the
+ *            addresses are. */
 #ifndef SWITCH_FDB_H
 #define SWITCH_FDB_H
 

@@ -1,9 +1,10 @@
 /* fdb_table.h - the hash table under the forwarding database: where and when a key was last seen.
  *
  * Threads:   fdb_table_find() and _copy_chain() run on any thread at once and take no lock; a
- * writer that is preempted delays no reader. All others are the writer's, one at a time. Ownership:
- * init() gives memory, fini() takes it back; none is allocated in between. Failure:   there is room
- * for max keys, whatever the keys are; adding more is the caller's bug. */
+ *            writer that is preempted delays no reader. All others are the writer's, one at a
+ *            time.
+ * Ownership: init() gives memory, fini() takes it back; none is allocated in between.
+ * Failure:   there is room for max keys, whatever the keys are; adding more is the caller's bug. */
 #ifndef SWITCH_FDB_TABLE_H
 #define SWITCH_FDB_TABLE_H
 

@@ -2,9 +2,10 @@
  * ties them together.
  *
  * Threads:   plane_new/start/stop/free on the main thread. Links change on the threads of ports; a
- * lock inside serialises what builds snapshots. Everything that shows something may be called from
- * any thread but a worker. Ownership: plane_new() gives, plane_free() takes back. It borrows the
- * topology. Failure:   NULL or -errno, after a logged line.
+ *            lock inside serialises what builds snapshots. Everything that shows something may be
+ *            called from any thread but a worker.
+ * Ownership: plane_new() gives, plane_free() takes back. It borrows the topology.
+ * Failure:   NULL or -errno, after a logged line.
  *
  * A change is a new snapshot: build it, publish it, wait until every worker has passed a quiescent
  * state (rte_rcu_qsbr), free the one before. */

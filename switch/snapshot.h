@@ -2,7 +2,8 @@
  * bridge have a link.
  *
  * Threads:   immutable from snapshot_new() on. The plane publishes one and frees the one before
- * after a grace period. Ownership: borrows ports, bridges and captures, which outlive it. */
+ *            after a grace period.
+ * Ownership: borrows ports, bridges and captures, which outlive it. */
 #ifndef SWITCH_SNAPSHOT_H
 #define SWITCH_SNAPSHOT_H
 

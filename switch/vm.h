@@ -8,8 +8,8 @@
  *
  * Threads:   the main thread; nothing blocks.
  * Ownership: borrows the topology and the host; keeps the process's pidfd and files until
- * vm_fini(), which leaves the process alone. Failure:   vm_init(): -errno after a logged line.
- * Later failures are logged and end the VM. */
+ *            vm_fini(), which leaves the process alone.
+ * Failure:   vm_init(): -errno after a logged line. Later failures are logged and end the VM. */
 #ifndef SWITCH_VM_H
 #define SWITCH_VM_H
 

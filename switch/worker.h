@@ -2,10 +2,11 @@
  * each destination once.
  *
  * Threads:   worker_run() is a thread of its own; worker_stop() and worker_wake() are called from
- * any other. Counters may be read from any thread. Ownership: worker_new() gives, worker_free()
- * takes back, after the thread has ended. It borrows the place where snapshots are published. A
- * frame stays its source's; the worker holds it for one burst. Failure:   none while running: what
- * cannot be delivered is counted. */
+ *            any other. Counters may be read from any thread.
+ * Ownership: worker_new() gives, worker_free() takes back, after the thread has ended. It borrows
+ *            the place where snapshots are published. A frame stays its source's; the worker holds
+ *            it for one burst.
+ * Failure:   none while running: what cannot be delivered is counted. */
 #ifndef SWITCH_WORKER_H
 #define SWITCH_WORKER_H
 

@@ -2,7 +2,8 @@
  *
  * Threads:   none of its own.
  * Ownership: vm_rig_init() makes a folder and keeps what was started; vm_rig_fini() ends and
- * removes all of it. Failure:   stops the test program. */
+ *            removes all of it.
+ * Failure:   stops the test program. */
 #ifndef TESTS_SWITCH_VM_RIG_H
 #define TESTS_SWITCH_VM_RIG_H
 
