@@ -74,6 +74,7 @@ while [ $# -gt 0 ]; do
 		shift
 		;;
 	*)
+		echo "compare.sh: $1 is not known" >&2
 		usage >&2
 		exit 2
 		;;
