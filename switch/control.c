@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -61,7 +62,9 @@ struct control *control_open(const char *path, const struct control_handler *han
 	control->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* Whoever holds the lock of the run-dir may replace what a switch before left there. */
 	unlink(path);
+	/* Never for others, whatever the umask: who may ask may do everything. */
 	if (control->epoll_fd >= 0 && control->listen_fd >= 0 &&
+	    fchmod(control->listen_fd, 0770) == 0 &&
 	    bind(control->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
 	    listen(control->listen_fd, MAX_CLIENTS) == 0 &&
 	    epoll_ctl(control->epoll_fd, EPOLL_CTL_ADD, control->listen_fd, &event) == 0) {

@@ -3,7 +3,6 @@ import os
 import shutil
 import socket
 import struct
-import subprocess
 
 from rig import RINGWAY, Switch, expect, live, main, measured, stop_process, wait_until
 
@@ -141,26 +140,6 @@ def a_run_dir_that_cannot_be_made_is_named():
         with open(switch.run_dir, "w", encoding="utf-8"):
             pass
         expect_refusal(switch, f"run-dir {switch.run_dir}")
-
-
-@live
-def show_says_how_to_choose_a_switch():
-    environment = dict(os.environ)
-    with Switch() as switch:
-        # A runtime folder in which there are two switches of other names.
-        runtime = os.path.join(switch.dir, "runtime")
-        for name in ("one", "two"):
-            os.makedirs(os.path.join(runtime, "ringway", name))
-            os.symlink(os.path.join(switch.run_dir, "control.sock"), os.path.join(runtime, "ringway", name, "control.sock"))
-        environment["XDG_RUNTIME_DIR"] = runtime
-        show = lambda *words: subprocess.run([RINGWAY, "show", *words], env=environment, capture_output=True, text=True,
-                                             timeout=20, check=False)
-        several = show("ports")
-        expect(several.returncode == RUN_TIME and "-s " in several.stderr, f"two switches: {several}")
-        named = show("ports", "-s", "two")
-        expect(named.returncode == 0 and "left" in named.stdout, f"by name: {named}")
-        missing = show("ports", "-s", "three")
-        expect(missing.returncode == RUN_TIME and "three" in missing.stderr, f"a name that is not there: {missing}")
 
 
 @live
