@@ -1,3 +1,4 @@
+#include "config/capture_conf.h"
 #include "switch/capture_file.h"
 #include "switch/command.h"
 #include "switch/control.h"
@@ -68,11 +69,22 @@ static bool set_number(struct wish *wish, const char *key, const char *text)
 	return false;
 }
 
+/* Written twice, both count. */
+static bool add_ports(struct wish *wish, const char *text)
+{
+	const char *before = json_string_value(json_object_get(wish->request, "ports"));
+
+	if (!before)
+		return set_text(wish, "ports", text);
+	return json_object_set_new(wish->request, "ports", json_sprintf("%s,%s", before, text)) ==
+	       0;
+}
+
 static bool take_option(struct wish *wish, int option)
 {
 	switch (option) {
 	case 'p':
-		return set_text(wish, "ports", optarg);
+		return add_ports(wish, optarg);
 	case 'd':
 		return set_text(wish, "direction", optarg);
 	case 'D':
@@ -99,7 +111,7 @@ static bool take_option(struct wish *wish, int option)
 /* All words behind the options together are the filter. */
 static bool take_filter(struct wish *wish, int n_words, char **words)
 {
-	char filter[4096] = "";
+	char filter[CAPTURE_TEXT_LEN] = "";
 	size_t len = 0;
 
 	for (int i = 0; i < n_words && len < sizeof(filter); i++)

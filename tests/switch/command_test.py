@@ -66,9 +66,11 @@ class Switch:
     def serve(self):
         while True:
             client, _ = self.listener.accept()
-            if not client.recv(4096):
+            heard = client.recv(8192).decode()
+            if not heard:
                 continue
             self.n_asked += 1
+            self.heard = heard
             if not self.answers:
                 self.idle = client
                 continue
@@ -145,6 +147,17 @@ def a_capture_that_lost_frames_to_its_file_has_failed(folder):
         expect(done.returncode == code and "1 frames captured, 2 missed, 3 seen" in done.stderr, f"{error}: {done}")
 
 
+def what_a_capture_is_to_be_arrives(folder):
+    switch = Switch(folder, "lab", {"started": True}, CAPTURED)
+    done = ringway(f"capture -p a,b -p c -d tx --drops -s 64 -c 5 -w x.pcap --switch {switch.path} icmp or arp", folder)
+    expect(done.returncode == OK, f"{done}")
+    expect(json.loads(switch.heard.removeprefix("capture ")) == {"ports": "a,b,c", "direction": "tx", "drops": True, "snaplen": 64,
+           "count": 5, "file": "x.pcap", "pcap": True, "filter": "icmp or arp"}, switch.heard)
+    done = ringway(["capture", "--switch", switch.path, "-w", "y", 300 * "arp or "], folder)
+    expect(done.returncode == CONFIGURATION and "the filter has more than 1023 bytes" in done.stderr, f"{done}")
+    expect(not os.path.exists(f"{folder}/y"), "left behind")
+
+
 def a_console_is_waited_for_while_its_vm_starts(folder):
     path = f"{folder}/a.console"
     switch = Switch(folder, "starts", {"vms": [{**VM, "console": path, "state": "starting"}]})
@@ -171,7 +184,7 @@ def main():
     tests = [what_is_wrong_is_named_and_where_to_read_on, help_is_an_answer, output_that_does_not_arrive_is_a_failure,
              switches_that_were_killed_are_not_counted, what_is_no_control_socket_is_not_believed,
              a_capture_that_is_not_answered_can_be_ended, a_capture_that_lost_frames_to_its_file_has_failed,
-             a_console_is_waited_for_while_its_vm_starts, a_console_of_a_vm_that_failed_says_how]
+             what_a_capture_is_to_be_arrives, a_console_is_waited_for_while_its_vm_starts, a_console_of_a_vm_that_failed_says_how]
     failed = 0
     for test in tests:
         with tempfile.TemporaryDirectory() as folder:
