@@ -287,7 +287,7 @@ def what_is_wrong_is_refused_before_anything_starts():
         there = switch.path("there.pcapng")
         with open(there, "w", encoding="utf-8") as file:
             file.write("mine")
-        os.symlink("/etc/passwd", switch.path("link"))
+        os.symlink(there, switch.path("link"))
         refusals = [((["-w", switch.path("a")], ["icmp and"]), "syntax error"),
                     ((["-w", switch.path("a"), "-p", "nobody"], []), "there is no port"),
                     ((["-w", switch.path("a"), "-d", "up"], []), "rx, tx or both"),
