@@ -4,6 +4,7 @@
 Usage: command_test.py PATH-OF-RINGWAY."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -94,6 +95,13 @@ def help_is_an_answer(folder):
             expect(done.returncode == OK and "usage: ringway" in done.stdout and not done.stderr, f"{command} {option}: {done}")
 
 
+def every_reason_of_a_drop_is_explained(folder):
+    with open(os.path.join(os.path.dirname(__file__), "../../ports/drop.c"), encoding="utf-8") as source:
+        names = re.findall(r'= "(\w+)"', source.read())
+    said = ringway("show --help", folder).stdout
+    expect(len(names) > 10 and all(re.search(rf"\b{name}\b", said) for name in names), f"{names}: {said}")
+
+
 def output_that_does_not_arrive_is_a_failure(folder):
     Switch(folder, "lab", {"ports": []})
     with open(f"{folder}/lab.ini", "w") as file:
@@ -181,7 +189,8 @@ def a_console_of_a_vm_that_failed_says_how(folder):
 
 
 def main():
-    tests = [what_is_wrong_is_named_and_where_to_read_on, help_is_an_answer, output_that_does_not_arrive_is_a_failure,
+    tests = [what_is_wrong_is_named_and_where_to_read_on, help_is_an_answer, every_reason_of_a_drop_is_explained,
+             output_that_does_not_arrive_is_a_failure,
              switches_that_were_killed_are_not_counted, what_is_no_control_socket_is_not_believed,
              a_capture_that_is_not_answered_can_be_ended, a_capture_that_lost_frames_to_its_file_has_failed,
              what_a_capture_is_to_be_arrives, a_console_is_waited_for_while_its_vm_starts, a_console_of_a_vm_that_failed_says_how]
