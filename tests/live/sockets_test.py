@@ -184,5 +184,14 @@ def hugepages_that_are_not_there_are_named():
             expect_refusal(switch, "hugepages = yes, but 0 of 2 MiB are free", "sysctl vm.nr_hugepages=")
 
 
+@live
+def uplinks_that_are_none_are_named():
+    """As root, who may do all of it: it is not for want of rights."""
+    for lines, why in ((["type = tap", "ifname = lo"], "it is no TAP, or one with multi_queue"),
+                       (["type = ethdev", "device = net_af_packet0,nonsense=1"], "DPDK's lines above")):
+        with Unstarted(switch_lines=["[port uplink]", *lines]) as switch:
+            expect_refusal(switch, "port uplink: ", why)
+
+
 if __name__ == "__main__":
     main()
