@@ -7,7 +7,11 @@
 # there already is kept.
 set -euo pipefail
 
-dir=${1:?usage: guest-image.sh DIR}
+if [[ $# != 1 || $1 == -* ]]; then
+	echo "usage: guest-image.sh DIR    makes DIR/vmlinuz and DIR/initramfs" >&2
+	exit 1
+fi
+dir=$1
 metapackage=linux-image-cloud-amd64
 # In the order in which they have to be loaded.
 modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net button evdev"

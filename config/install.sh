@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh GROUP... - installs with apt what is missing of the named groups: build, guests, tests.
+# usage: install.sh GROUP... - installs with apt what is missing of the named groups: build, guests, tests.
 # The one list of packages: Debian 12's own, nothing from elsewhere.
 set -euo pipefail
 
@@ -74,6 +74,12 @@ as_root() {
 	fi
 }
 
+for group in "$@"; do
+	if ! grep -q "^$group " <<<"$packages"; then
+		sed -n '2s/^# //p' "$0" >&2
+		exit 1
+	fi
+done
 missing=()
 for package in $(wanted "$@"); do
 	is_installed "$package" || missing+=("$package")

@@ -12,6 +12,10 @@ cd "$(dirname "$0")/.."
 scratch=
 switch=
 
+usage() {
+	sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
+}
+
 step() {
 	printf '\n\033[1m== %s\033[0m\n' "$*"
 }
@@ -87,13 +91,13 @@ report() {
 	grep -qE '(^|, )(1000|5) (packets )?received' "$scratch/run/guest0.console"
 }
 
-# The first frames of the capture, if there is a program that shows them.
+# The first pings of the capture, if there is a program that shows them.
 show_capture() {
 	local file=build/quickstart.pcapng
 	if command -v tshark >/dev/null; then
-		tshark -n -r "$file" -c 100 -Y 'arp or icmp' 2>/dev/null
+		tshark -n -r "$file" -Y icmp -c 1000 2>/dev/null
 	elif command -v tcpdump >/dev/null; then
-		tcpdump -n -r "$file" -c 100 'arp or icmp' 2>/dev/null
+		tcpdump -n -r "$file" -c 100 icmp 2>/dev/null
 	else
 		echo "$(stat -c %s "$file") bytes for Wireshark, tshark -r or tcpdump -r"
 	fi | sed -n '1,6s/^/    /p'
@@ -131,8 +135,13 @@ kind=tiny
 case ${1:-} in
 '') ;;
 --linux) kind=linux ;;
+-h | --help)
+	usage
+	exit 0
+	;;
 *)
-	sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+	echo "quickstart.sh: $1 is not known" >&2
+	usage >&2
 	exit 1
 	;;
 esac

@@ -207,8 +207,9 @@ const char *ethdev_likely_reason(const struct port_conf *conf, int error)
 	if (conf->device_is_pci)
 		return "no driver that is built in knows this device; those "
 		       "are: " RINGWAY_ETHDEV_DRIVERS;
-	if (error == EPERM || error == EACCES ||
-	    ((strncmp(conf->device, "net_af_", 7) == 0) && geteuid() != 0))
+	/* Drivers return -1, which is -EPERM, for anything. */
+	if (geteuid() != 0 &&
+	    (error == EPERM || error == EACCES || strncmp(conf->device, "net_af_", 7) == 0))
 		return "it needs the capability CAP_NET_RAW: setcap cap_net_raw+ep ringway, or a "
 		       "TAP "
 		       "in a bridge (type = tap)";

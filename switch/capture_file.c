@@ -67,7 +67,7 @@ const char *capture_file_fault(int error)
 	case ENXIO:
 		return "nobody reads from this pipe: start the reader first";
 	case ENOTTY:
-		return "standard output is a terminal: name a file, or pipe it into a reader";
+		return "standard output is a terminal: name a file, or pipe it into tshark -r -";
 	default:
 		return strerror(error);
 	}

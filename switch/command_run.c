@@ -13,6 +13,7 @@
 #include "switch/supervisor.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <poll.h>
 #include <rte_cycles.h>
 #include <signal.h>
@@ -283,15 +284,17 @@ static int run_file(const char *path, bool force)
 
 int command_run(int argc, char **argv)
 {
-	bool force = argc == 3 && strcmp(argv[1], "--force") == 0;
+	static const struct option options[] = {
+		{"force", no_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'}, {0}};
+	bool force = false;
+	const char *path;
+	int option;
 
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		fputs(usage, stdout);
-		return EXIT_OK;
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option != 'f')
+			return command_usage(argv[0], usage, option);
+		force = true;
 	}
-	if (argc != 2 && !force) {
-		fputs(usage, stderr);
-		return EXIT_CONFIGURATION;
-	}
-	return run_file(argv[argc - 1], force);
+	path = command_word(argc, argv, "FILE");
+	return path ? run_file(path, force) : EXIT_CONFIGURATION;
 }

@@ -7,9 +7,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static json_int_t number(const json_t *object, const char *key)
 {
@@ -173,7 +171,7 @@ static int print_answer(const json_t *answer, bool as_json)
 
 static const char usage[] =
 	"usage: ringway show ports|fdb|workers|vms|captures [--json] [-s NAME|SOCKET]\n"
-	"       ringway show qemu PORT [-s NAME|SOCKET]\n"
+	"       ringway show qemu PORT [--json] [-s NAME|SOCKET]\n"
 	"\n"
 	"  ports    frames, notifications and drops by reason of every port\n"
 	"  fdb      which MAC address lives behind which port\n"
@@ -183,8 +181,58 @@ static const char usage[] =
 	"  qemu     the arguments that wire a QEMU guest to a port, ready to paste\n"
 	"\n"
 	"  --json   print the answer as JSON\n"
-	"  -s       the switch: its name, or the path of its control socket;\n"
-	"           not needed when only one is running\n";
+	"  -s, --switch\n"
+	"           the switch: its name, or the path of its control socket;\n"
+	"           not needed when only one is running\n"
+	"\n"
+	"RX is what comes from the port, TX what is delivered to it. NOTIF are notifications: RX\n"
+	"those of the guest, TX ours. Why a frame is dropped, counted where it came from:\n"
+	"  runt, oversize    shorter than an Ethernet header, longer than virtio-net allows\n"
+	"  bad_vnet_hdr      its virtio_net_hdr lies, or asks for what was not negotiated\n"
+	"  bad_source        its source address is a group address, or zero\n"
+	"  l2cp              to 01-80-C2-00-00-0x, and the bridge has l2cp = drop\n"
+	"  same_port         its destination lives behind the port that it came from\n"
+	"  no_port           no other port, of its VLAN, has a link\n"
+	"  vlan              its VLAN is none of the port's, or of its destination's\n"
+	"  spoofed_mac, max_macs, storm, isolated\n"
+	"                    the key of that name (mac for the first) forbids it\n"
+	"and where it was to go:\n"
+	"  link_down         the link went down meanwhile\n"
+	"  tx_full           the guest has posted no receive buffers\n"
+	"  too_big           over its mtu, or its receive buffers without MRG_RXBUF\n"
+	"  no_offload        it lacks an offload that cannot be completed in software\n"
+	"  queue_broken      its ring is malformed, and was stopped\n";
+
+/* Whether the words behind the options are a question; says so when not. */
+static bool check_words(const char *command, int n_words, char **words)
+{
+	bool takes_port = n_words && strcmp(words[0], "qemu") == 0;
+
+	if (n_words == 0)
+		command_refuse(command, "say what: ports, fdb, workers, vms, captures, qemu PORT");
+	else if (takes_port && n_words == 1)
+		command_refuse(command, "qemu needs the name of a PORT");
+	else if (n_words > 1 + takes_port)
+		command_refuse(command, "\"%s\" is one word too many", words[1 + takes_port]);
+	else
+		return true;
+	return false;
+}
+
+static int ask(const char *path, const char *what, const char *port, bool as_json)
+{
+	char request[256];
+	json_t *answer;
+	int ret;
+
+	snprintf(request, sizeof(request), "show %s%s%s", what, port ? " " : "", port ? port : "");
+	answer = control_ask(path, request);
+	if (!answer)
+		return command_no_answer(path, errno);
+	ret = print_answer(answer, as_json);
+	json_decref(answer);
+	return ret;
+}
 
 int command_show(int argc, char **argv)
 {
@@ -192,37 +240,22 @@ int command_show(int argc, char **argv)
 						{"switch", required_argument, NULL, 's'},
 						{"help", no_argument, NULL, 'h'},
 						{0}};
-	char path[PATH_MAX], request[256];
 	const char *which = NULL;
 	bool as_json = false;
-	json_t *answer;
-	int option, ret;
+	char path[PATH_MAX];
+	int option;
 
 	while ((option = getopt_long(argc, argv, "s:h", options, NULL)) != -1) {
 		if (option == 'j')
 			as_json = true;
 		else if (option == 's')
 			which = optarg;
-		else {
-			fputs(usage, option == 'h' ? stdout : stderr);
-			return option == 'h' ? EXIT_OK : EXIT_CONFIGURATION;
-		}
+		else
+			return command_usage(argv[0], usage, option);
 	}
-	if (optind == argc || argc - optind > 2) {
-		fputs(usage, stderr);
+	if (!check_words(argv[0], argc - optind, argv + optind))
 		return EXIT_CONFIGURATION;
-	}
 	if (find_switch(which, path) < 0)
 		return EXIT_RUN_TIME;
-	snprintf(request, sizeof(request), "show %s%s%s", argv[optind],
-		 optind + 1 < argc ? " " : "", optind + 1 < argc ? argv[optind + 1] : "");
-	answer = control_ask(path, request);
-	if (!answer) {
-		fprintf(stderr, "ringway: no answer from %s: %s: is the switch running?\n", path,
-			strerror(errno));
-		return EXIT_RUN_TIME;
-	}
-	ret = print_answer(answer, as_json);
-	json_decref(answer);
-	return ret;
+	return ask(path, argv[optind], argv[optind + 1], as_json);
 }

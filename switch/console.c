@@ -212,7 +212,6 @@ int console_show(const char *path, console_vm_runs *runs, void *ctx)
 	if (ret == -EPIPE)
 		return 0;
 	if (ret < 0)
-		fprintf(stderr, "ringway: console %s: %s%s\n", path, strerror(-ret),
-			ret == -ENOENT ? ": the VM has ended, or has not started yet" : "");
+		fprintf(stderr, "ringway: console %s: %s\n", path, strerror(-ret));
 	return ret;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -61,7 +62,9 @@ struct control *control_open(const char *path, const struct control_handler *han
 	control->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* Whoever holds the lock of the run-dir may replace what a switch before left there. */
 	unlink(path);
+	/* Never for others, whatever the umask: who may ask may do everything. */
 	if (control->epoll_fd >= 0 && control->listen_fd >= 0 &&
+	    fchmod(control->listen_fd, 0770) == 0 &&
 	    bind(control->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
 	    listen(control->listen_fd, MAX_CLIENTS) == 0 &&
 	    epoll_ctl(control->epoll_fd, EPOLL_CTL_ADD, control->listen_fd, &event) == 0) {
@@ -288,29 +291,37 @@ void control_finish(struct control *control, unsigned long number, const json_t 
 	}
 }
 
-json_t *control_ask(const char *path, const char *request)
+static int connect_to(const char *path)
 {
 	struct sockaddr_un addr = address_of(path);
 	const struct timeval timeout = {.tv_sec = ASK_TIMEOUT_S};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	json_t *answer = NULL;
-	json_error_t error;
+	int error;
 
 	if (fd < 0)
-		return NULL;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
-	    dprintf(fd, "%s\n", request) > 0) {
-		answer = json_loadfd(fd, 0, &error);
-		errno = answer ? 0 : EPROTO;
-	}
+		return -errno;
+	/* For connect(2), too, while a switch that is stopped has a full backlog. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (strlen(path) < sizeof(addr.sun_path) &&
+	    connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+		return fd;
+	error = strlen(path) < sizeof(addr.sun_path) ? errno : ENAMETOOLONG;
 	close(fd);
-	return answer;
+	return error == EAGAIN ? -ETIMEDOUT : -error;
 }
 
-int control_ask_and_stay(const char *path, const char *request, int fd)
+int control_probe(const char *path)
 {
-	struct sockaddr_un addr = address_of(path);
+	int fd = connect_to(path);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+static int send_request(int sock, const char *request, int fd)
+{
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -322,17 +333,56 @@ int control_ask_and_stay(const char *path, const char *request, int fd)
 		{.iov_base = (char[]){'\n'}, .iov_len = 1}};
 	const struct msghdr message = {.msg_iov = lines,
 				       .msg_iovlen = 2,
-				       .msg_control = control.bytes,
-				       .msg_controllen = sizeof(control.bytes)};
-	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int ret;
+				       .msg_control = fd < 0 ? NULL : control.bytes,
+				       .msg_controllen = fd < 0 ? 0 : sizeof(control.bytes)};
 
 	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	if (sock >= 0 && connect(sock, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
-	    sendmsg(sock, &message, MSG_NOSIGNAL) == (ssize_t)strlen(request) + 1)
-		return sock;
-	ret = -errno;
-	if (sock >= 0)
+	return sendmsg(sock, &message, MSG_NOSIGNAL) == (ssize_t)strlen(request) + 1 ? 0 : -1;
+}
+
+FILE *control_ask_and_stay(const char *path, const char *request, int fd)
+{
+	int sock = connect_to(path);
+	FILE *answers = NULL;
+	int error = -sock;
+
+	if (sock >= 0 && send_request(sock, request, fd) == 0)
+		answers = fdopen(sock, "r");
+	if (sock >= 0 && !answers) {
+		error = errno;
 		close(sock);
-	return ret;
+	}
+	errno = error;
+	return answers;
+}
+
+json_t *control_hear(FILE *answers)
+{
+	const struct timeval timeout = {.tv_sec = ASK_TIMEOUT_S};
+	json_t *answer = NULL;
+	char *line = NULL;
+	size_t len = 0;
+
+	setsockopt(fileno(answers), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	if (getline(&line, &len, answers) > 0)
+		answer = json_loads(line, 0, NULL);
+	/* Half a line ends with the patience, too. */
+	errno = answer ? 0 : ferror(answers) && errno == EAGAIN ? ETIMEDOUT : EPROTO;
+	free(line);
+	return answer;
+}
+
+json_t *control_ask(const char *path, const char *request)
+{
+	FILE *answers = control_ask_and_stay(path, request, -1);
+	json_t *answer;
+	int error;
+
+	if (!answers)
+		return NULL;
+	answer = control_hear(answers);
+	error = errno;
+	fclose(answers);
+	errno = error;
+	return answer;
 }

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 struct control;
 
@@ -41,9 +42,15 @@ void control_serve(struct control *control);
 void control_finish(struct control *control, unsigned long client, const json_t *answer);
 
 /* The other end: sends the request to the switch at path and returns its answer, or NULL with
- * errno. */
+ * errno: ETIMEDOUT when there is none, EPROTO when it is not that of a switch. */
 json_t *control_ask(const char *path, const char *request);
-/* Sends a request with a file descriptor, and stays: the connection, or -errno. */
-int control_ask_and_stay(const char *path, const char *request, int fd);
+
+/* Sends a request, with a file descriptor unless it is -1, and stays: where the answers will come,
+ * or NULL with errno. control_hear() waits for the next one; as control_ask(). */
+FILE *control_ask_and_stay(const char *path, const char *request, int fd);
+json_t *control_hear(FILE *answers);
+
+/* Whether a switch listens there and lets us in: 0, or -errno. */
+int control_probe(const char *path);
 
 #endif

@@ -8,8 +8,8 @@
 
 #include <limits.h>
 
-/* The control socket that -s NAME or -s SOCKET means; without -s (NULL) that of the one switch that
- * there is. */
+/* The control socket that --switch NAME or --switch SOCKET means; without (NULL) that of the one
+ * switch that runs. */
 int find_switch(const char *which, char path[PATH_MAX]);
 
 #endif

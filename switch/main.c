@@ -1,7 +1,9 @@
 #include "switch/command.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] =
 	"Ringway: a software switch for virtual machines on one host.\n"
@@ -40,19 +42,52 @@ static const struct {
 	{"capture", command_capture}, {"console", command_console},
 };
 
-int main(int argc, char **argv)
+/* Descriptors that the caller closed would become sockets, and what is printed would go there. */
+static void fill_standard_descriptors(void)
 {
-	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+	int fd = open("/dev/null", O_RDONLY);
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/dev/null", O_RDONLY);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int run(int argc, char **argv)
+{
+	char name[32];
+
+	if (argc < 2) {
+		fputs(usage, stderr);
+		return EXIT_CONFIGURATION;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		fputs(usage, stdout);
 		return EXIT_OK;
 	}
-	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+	if (strcmp(argv[1], "--version") == 0) {
 		puts("ringway " RINGWAY_VERSION);
 		return EXIT_OK;
 	}
-	for (unsigned i = 0; argc >= 2 && i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	fputs(usage, stderr);
-	return EXIT_CONFIGURATION;
+	for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		/* As getopt(3) shall call it. */
+		snprintf(name, sizeof(name), "ringway %s", commands[i].name);
+		argv[1] = name;
+		return commands[i].run(argc - 1, argv + 1);
+	}
+	return command_refuse("ringway", "there is no command \"%s\"", argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	int ret;
+
+	fill_standard_descriptors();
+	ret = run(argc, argv);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return ret;
+	fputs("ringway: standard output cannot be written\n", stderr);
+	return EXIT_RUN_TIME;
 }

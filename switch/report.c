@@ -1,11 +1,10 @@
 #include "switch/report.h"
 #include "switch/vm_argv.h"
+#include "switch/vm_host.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-enum { QEMU_MIB = 512 };
 
 static const char *const counter_names[PORT_COUNTER_N] = {
 	[COUNT_RX_FRAMES] = "rx_frames",
@@ -144,9 +143,10 @@ static json_t *qemu_arguments(const struct topology *topo, const struct port_con
 {
 	struct vm_argv argv = {.n = 0};
 	json_t *list = json_array();
+	struct vm_host host;
 
-	vm_argv_qemu_memory(&argv, QEMU_MIB);
-	vm_argv_qemu_nic(&argv, topo, conf, false);
+	vm_host_look(&host);
+	vm_argv_qemu_port(&argv, topo, conf, vm_host_qemu_has_kvm(&host));
 	for (unsigned i = 0; i + 1 < argv.n; i += 2)
 		json_array_append_new(list, json_sprintf("%s %s", argv.word[i], argv.word[i + 1]));
 	vm_argv_fini(&argv);

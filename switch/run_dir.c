@@ -38,7 +38,9 @@ int run_dir_claim(const char *path)
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
 		ret = -errno;
-		log_event(LOG_ERROR, "run-dir %s: %s", path, strerror(-ret));
+		log_event(LOG_ERROR,
+			  "run-dir %s: cannot be used: %s: choose another with run-dir =", path,
+			  strerror(-ret));
 		return ret;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {

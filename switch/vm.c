@@ -134,7 +134,9 @@ void vm_start(struct vm *vm)
 	build_words(vm, &argv);
 	/* QEMU does not replace a socket that an earlier one left when it was killed. */
 	unlink(vm->paths.monitor);
-	if (vm->conf->console == VM_CONSOLE_PTY)
+	/* What an earlier guest said is not this one's; whoever reads on over a restart goes on
+	 * with the same file. */
+	if (vm->conf->console == VM_CONSOLE_PTY || vm->n_restarts == 0)
 		unlink(vm->paths.console);
 	if (!argv.no_memory)
 		ret = vm_process_start(&vm->process, program, argv.word, vm->paths.log,

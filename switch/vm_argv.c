@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { QEMU_MIB = 512 }; /* of a guest that is wired by hand */
+
 /* What ringway-vmm puts in front of append by itself. */
 static const char kernel_words[] = "console=ttyS0 panic=-1";
 
@@ -144,7 +146,7 @@ static void add_qemu_console(struct vm_argv *argv, const struct vm_conf *vm,
 	add_option(argv, "-serial", "chardev:console");
 }
 
-void vm_argv_qemu_memory(struct vm_argv *argv, unsigned mib)
+static void add_qemu_memory(struct vm_argv *argv, unsigned mib)
 {
 	add(argv, "-m");
 	add(argv, "%uM", mib);
@@ -153,9 +155,11 @@ void vm_argv_qemu_memory(struct vm_argv *argv, unsigned mib)
 	add_option(argv, "-machine", "memory-backend=mem");
 }
 
-void vm_argv_qemu_nic(struct vm_argv *argv, const struct topology *topo,
-		      const struct port_conf *port, bool without_msix)
+/* without_msix: Debian 12's QEMU 7.2 ends by an assertion when MSI-X meets vhost-user under TCG. */
+static void add_qemu_nic(struct vm_argv *argv, const struct topology *topo,
+			 const struct port_conf *port, bool without_msix)
 {
+	char path[2 * VM_PATHS_LEN];
 	char mac[VM_ARGV_MAC_LEN], queues[32] = "", device_queues[48] = "", mtu[32] = "";
 
 	vm_argv_mac(topo, port, mac);
@@ -169,13 +173,21 @@ void vm_argv_qemu_nic(struct vm_argv *argv, const struct topology *topo,
 	if (port->mtu)
 		snprintf(mtu, sizeof(mtu), ",host_mtu=%u", port->mtu);
 	add(argv, "-chardev");
-	add(argv, "socket,id=chr-%s,path=%s,%s", port->name, port->socket,
+	add(argv, "socket,id=chr-%s,path=%s,%s", port->name, escaped(port->socket, path),
 	    port->role == ROLE_SERVER ? "reconnect=1" : "server=on");
 	add(argv, "-netdev");
 	add(argv, "vhost-user,id=net-%s,chardev=chr-%s%s", port->name, port->name, queues);
 	add(argv, "-device");
 	add(argv, "virtio-net-pci,netdev=net-%s,mac=%s,rx_queue_size=1024,tx_queue_size=1024%s%s",
 	    port->name, mac, device_queues, mtu);
+}
+
+void vm_argv_qemu_port(struct vm_argv *argv, const struct topology *topo,
+		       const struct port_conf *port, bool with_kvm)
+{
+	add_option(argv, "-accel", with_kvm ? "kvm" : "tcg");
+	add_qemu_memory(argv, QEMU_MIB);
+	add_qemu_nic(argv, topo, port, !with_kvm);
 }
 
 void vm_argv_qemu(struct vm_argv *argv, const struct topology *topo, const struct vm_conf *vm,
@@ -192,7 +204,7 @@ void vm_argv_qemu(struct vm_argv *argv, const struct topology *topo, const struc
 	add_option(argv, "-cpu", with_kvm ? "host" : "max");
 	add(argv, "-smp");
 	add(argv, "%u", vm->n_cpus);
-	vm_argv_qemu_memory(argv, vm->memory_mib);
+	add_qemu_memory(argv, vm->memory_mib);
 	add_option(argv, "-kernel", vm->kernel);
 	if (vm->initrd[0])
 		add_option(argv, "-initrd", vm->initrd);
@@ -206,5 +218,5 @@ void vm_argv_qemu(struct vm_argv *argv, const struct topology *topo, const struc
 	add(argv, "socket,id=monitor,path=%s,server=on,wait=off", escaped(paths->monitor, monitor));
 	add_option(argv, "-monitor", "chardev:monitor");
 	for (unsigned i = 0; i < vm->n_ports; i++)
-		vm_argv_qemu_nic(argv, topo, &topo->ports[vm->port[i]], !with_kvm);
+		add_qemu_nic(argv, topo, &topo->ports[vm->port[i]], !with_kvm);
 }

@@ -33,10 +33,9 @@ void vm_argv_launcher(struct vm_argv *argv, const struct topology *topo, const s
 void vm_argv_qemu(struct vm_argv *argv, const struct topology *topo, const struct vm_conf *vm,
 		  const struct vm_paths *paths, bool with_kvm);
 
-/* The two parts of it that any QEMU guest of a port needs. without_msix: Debian 12's QEMU 7.2 ends
- * by an assertion when MSI-X meets vhost-user under TCG. */
-void vm_argv_qemu_memory(struct vm_argv *argv, unsigned mib);
-void vm_argv_qemu_nic(struct vm_argv *argv, const struct topology *topo,
-		      const struct port_conf *port, bool without_msix);
+/* What wires any QEMU guest to the port: accelerator, memory and NIC; an option and its value, in
+ * turn. */
+void vm_argv_qemu_port(struct vm_argv *argv, const struct topology *topo,
+		       const struct port_conf *port, bool with_kvm);
 
 #endif

@@ -42,11 +42,11 @@ static const char *launcher_text(int code)
 	case EXIT_STOPPED:
 		return "did not power off and was ended";
 	case EXIT_LAUNCHER:
-		return "ringway-vmm failed; the lines above say why";
+		return "ringway-vmm failed, the log says why";
 	case EXIT_TRIPLE_FAULT:
 		return "triple fault of the guest";
 	case EXIT_KVM:
-		return "KVM failed; the lines above say how";
+		return "KVM failed, the log says how";
 	default:
 		return "unknown exit code";
 	}
@@ -58,8 +58,8 @@ static void judge_code(struct vm_end *end, enum vm_hypervisor hypervisor, int co
 	if (code == 0) {
 		snprintf(end->text, sizeof(end->text), "powered off");
 	} else if (hypervisor == VM_HYPERVISOR_QEMU) {
-		snprintf(end->text, sizeof(end->text),
-			 "exit code %d of QEMU; the lines above say why", code);
+		snprintf(end->text, sizeof(end->text), "exit code %d of QEMU, the log says why",
+			 code);
 	} else if (code < EXIT_REBOOT) {
 		snprintf(end->text, sizeof(end->text), "exit code %d, which the guest gave", code);
 	} else {

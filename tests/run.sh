@@ -11,6 +11,13 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
+case ${1:-} in
+-*)
+	sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
+	[[ $1 == -h || $1 == --help ]]
+	exit
+	;;
+esac
 suites=("$@")
 reports=()
 broken=()

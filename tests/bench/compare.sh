@@ -66,6 +66,7 @@ while [ $# -gt 0 ]; do
 		;;
 	--rounds | --turns | --seconds | --cases | --switches | --build | --other | --out | --core-switch | --core-generator)
 		[ $# -ge 2 ] || {
+			echo "compare.sh: $1 needs a value" >&2
 			usage >&2
 			exit 2
 		}
@@ -74,6 +75,7 @@ while [ $# -gt 0 ]; do
 		shift
 		;;
 	*)
+		echo "compare.sh: $1 is not known" >&2
 		usage >&2
 		exit 2
 		;;

@@ -38,16 +38,12 @@ def with_program(path, folder):
 
 
 def arguments_of(switch, port, device=""):
-    """What a user is told to paste; device is appended to the line of the network card.
-
-    vectors=0 is for Debian 12's QEMU, which crashes with MSI-X and vhost-user under TCG.
-    """
+    """What a user is told to paste; device is appended to the line of the network card."""
     said = subprocess.run([RINGWAY, "show", "qemu", port, "-s", os.path.join(switch.run_dir, "control.sock")],
                           check=True, capture_output=True, text=True, timeout=20).stdout
     # shlex does not know that a shell joins lines.
     words = shlex.split(said.replace("\\\n", " "))
-    card = words.index("-device") + 1
-    words[card] += ",vectors=0" + device
+    words[words.index("-device") + 1] += device
     return words
 
 
@@ -58,7 +54,7 @@ class Guest:
         image()
         self.address = address
         self.heard = ""
-        self.command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-nodefaults", "-display", "none", "-no-reboot",
+        self.command = ["qemu-system-x86_64", "-cpu", "max", "-nodefaults", "-display", "none", "-no-reboot",
                         "-serial", "stdio", "-kernel", f"{IMAGE}/vmlinuz", "-initrd", initramfs,
                         "-append", KERNEL_ARGUMENTS + f" guest_ip={address}/24", *network]
 

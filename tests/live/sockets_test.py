@@ -3,7 +3,6 @@ import os
 import shutil
 import socket
 import struct
-import subprocess
 
 from rig import RINGWAY, Switch, expect, live, main, measured, stop_process, wait_until
 
@@ -144,26 +143,6 @@ def a_run_dir_that_cannot_be_made_is_named():
 
 
 @live
-def show_says_how_to_choose_a_switch():
-    environment = dict(os.environ)
-    with Switch() as switch:
-        # A runtime folder in which there are two switches of other names.
-        runtime = os.path.join(switch.dir, "runtime")
-        for name in ("one", "two"):
-            os.makedirs(os.path.join(runtime, "ringway", name))
-            os.symlink(os.path.join(switch.run_dir, "control.sock"), os.path.join(runtime, "ringway", name, "control.sock"))
-        environment["XDG_RUNTIME_DIR"] = runtime
-        show = lambda *words: subprocess.run([RINGWAY, "show", *words], env=environment, capture_output=True, text=True,
-                                             timeout=20, check=False)
-        several = show("ports")
-        expect(several.returncode == RUN_TIME and "-s " in several.stderr, f"two switches: {several}")
-        named = show("ports", "-s", "two")
-        expect(named.returncode == 0 and "left" in named.stdout, f"by name: {named}")
-        missing = show("ports", "-s", "three")
-        expect(missing.returncode == RUN_TIME and "three" in missing.stderr, f"a name that is not there: {missing}")
-
-
-@live
 def an_unprivileged_user_without_hugepages_runs_it():
     user = "nobody" if os.getuid() == 0 else None
     switch = Switch(as_user=user, switch_lines=["hugepages = no"])
@@ -203,6 +182,15 @@ def hugepages_that_are_not_there_are_named():
     with Unstarted(switch_lines=["hugepages = yes"]) as switch:
         if n_free == 0:
             expect_refusal(switch, "hugepages = yes, but 0 of 2 MiB are free", "sysctl vm.nr_hugepages=")
+
+
+@live
+def uplinks_that_are_none_are_named():
+    """As root, who may do all of it: it is not for want of rights."""
+    for lines, why in ((["type = tap", "ifname = lo"], "it is no TAP, or one with multi_queue"),
+                       (["type = ethdev", "device = net_af_packet0,nonsense=1"], "DPDK's lines above")):
+        with Unstarted(switch_lines=["[port uplink]", *lines]) as switch:
+            expect_refusal(switch, "port uplink: ", why)
 
 
 if __name__ == "__main__":

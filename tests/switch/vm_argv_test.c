@@ -195,8 +195,26 @@ static void qemu_without_kvm_gets_no_msix(void)
 	vm_argv_fini(&argv);
 }
 
+static void what_is_pasted_names_the_accelerator_it_is_for(void)
+{
+	struct vm_argv argv = {.n = 0};
+
+	vm_argv_qemu_port(&argv, &topo, &ports[0], true);
+	CU_ASSERT_STRING_EQUAL(argv.word[0], "-accel");
+	CU_ASSERT_STRING_EQUAL(argv.word[1], "kvm");
+	CU_ASSERT_TRUE(has_word(&argv, "virtio-net-pci,netdev=net-p,mac=52:54:00:4e:80:a3,"
+				       "rx_queue_size=1024,tx_queue_size=1024"));
+	vm_argv_fini(&argv);
+	vm_argv_qemu_port(&argv, &topo, &ports[0], false);
+	CU_ASSERT_STRING_EQUAL(argv.word[1], "tcg");
+	CU_ASSERT_TRUE(has_word(&argv, "virtio-net-pci,netdev=net-p,mac=52:54:00:4e:80:a3,"
+				       "rx_queue_size=1024,tx_queue_size=1024,vectors=0"));
+	vm_argv_fini(&argv);
+}
+
 static void a_comma_in_a_path_ends_no_option_of_qemu(void)
 {
+	struct port_conf with_comma = {.name = "p", .socket = "/r,s/p.sock", .n_queues = 1};
 	struct topology odd = topo;
 	struct vm_argv argv = {.n = 0};
 	struct vm_paths paths;
@@ -206,6 +224,9 @@ static void a_comma_in_a_path_ends_no_option_of_qemu(void)
 	vm_argv_qemu(&argv, &odd, &stock, &paths, true);
 	CU_ASSERT_TRUE(has_word(&argv, "socket,id=console,path=/r,,s/s.tty,server=on,wait=off"));
 	CU_ASSERT_TRUE(has_word(&argv, "socket,id=monitor,path=/r,,s/s.mon,server=on,wait=off"));
+	vm_argv_fini(&argv);
+	vm_argv_qemu_port(&argv, &topo, &with_comma, true);
+	CU_ASSERT_TRUE(has_word(&argv, "socket,id=chr-p,path=/r,,s/p.sock,reconnect=1"));
 	vm_argv_fini(&argv);
 }
 
@@ -280,6 +301,7 @@ int main(void)
 		TEST(ringway_vmm_gets_all_that_a_stock_guest_needs),
 		TEST(qemu_gets_the_same_vm),
 		TEST(qemu_without_kvm_gets_no_msix),
+		TEST(what_is_pasted_names_the_accelerator_it_is_for),
 		TEST(a_comma_in_a_path_ends_no_option_of_qemu),
 		TEST(a_mac_belongs_to_a_port_of_a_switch),
 		TEST(files_with_too_long_names_are_refused),

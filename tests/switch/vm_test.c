@@ -34,11 +34,11 @@ static void every_end_is_told_in_words(void)
 		{VM_HYPERVISOR_KVM, W_EXITCODE(124, 0), 124, true, false, false,
 		 "did not power off and was ended (exit code 124)"},
 		{VM_HYPERVISOR_KVM, W_EXITCODE(125, 0), 125, true, true, false,
-		 "ringway-vmm failed; the lines above say why (exit code 125)"},
+		 "ringway-vmm failed, the log says why (exit code 125)"},
 		{VM_HYPERVISOR_KVM, W_EXITCODE(126, 0), 126, false, true, false,
 		 "triple fault of the guest (exit code 126)"},
 		{VM_HYPERVISOR_KVM, W_EXITCODE(127, 0), 127, false, true, false,
-		 "KVM failed; the lines above say how (exit code 127)"},
+		 "KVM failed, the log says how (exit code 127)"},
 		{VM_HYPERVISOR_KVM, W_EXITCODE(0, SIGSEGV), -1, false, true, false,
 		 "killed by signal 11 (Segmentation fault)"},
 		{VM_HYPERVISOR_KVM, W_EXITCODE(0, SIGKILL), -1, true, false, false,
@@ -47,7 +47,7 @@ static void every_end_is_told_in_words(void)
 		{VM_HYPERVISOR_KVM, -1, -1, false, true, false,
 		 "killed: ringway-vmm left no exit code"},
 		{VM_HYPERVISOR_QEMU, W_EXITCODE(1, 0), -1, false, true, false,
-		 "exit code 1 of QEMU; the lines above say why"},
+		 "exit code 1 of QEMU, the log says why"},
 		{VM_HYPERVISOR_QEMU, 0, -1, false, false, false, "powered off"},
 		{VM_HYPERVISOR_QEMU, -1, -1, false, false, false,
 		 "ended, how is unknown: an earlier switch had started it"},
@@ -80,6 +80,39 @@ static void what_ringway_vmm_says_is_told_with_the_name_of_the_vm(void)
 		strstr(told, "ringway: warning: vm a: exit code 5, which the guest gave, after"));
 	CU_ASSERT_EQUAL(rig.vm.state, VM_ENDED);
 	CU_ASSERT_FALSE(vm_is_alive(&rig.vm));
+	vm_rig_fini(&rig);
+}
+
+static void write_console(const struct vm_rig *rig, const char *text)
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/a.console", rig->dir);
+	file = fopen(path, "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* The guests here fail before they open their console. */
+static void what_an_earlier_guest_said_is_gone_unless_it_restarts(void)
+{
+	struct vm_rig rig;
+	char said[16];
+
+	vm_rig_init(&rig, "exit 125");
+	rig.vms[0].restart = VM_RESTART_ON_FAILURE;
+	write_console(&rig, "earlier");
+	vm_rig_start(&rig);
+	CU_ASSERT_NOT_EQUAL(access(rig.vm.paths.console, F_OK), 0);
+	vm_rig_await_end(&rig.vm, 0);
+	write_console(&rig, "before");
+	vm_tick(&rig.vm, rig.vm.deadline_ms);
+	CU_ASSERT_EQUAL(rig.vm.n_restarts, 1);
+	vm_rig_read(rig.vm.paths.console, said, sizeof(said));
+	CU_ASSERT_STRING_EQUAL(said, "before");
+	vm_rig_await_end(&rig.vm, 0);
 	vm_rig_fini(&rig);
 }
 
@@ -419,6 +452,7 @@ int main(void)
 	static CU_TestInfo tests[] = {
 		TEST(every_end_is_told_in_words),
 		TEST(what_ringway_vmm_says_is_told_with_the_name_of_the_vm),
+		TEST(what_an_earlier_guest_said_is_gone_unless_it_restarts),
 		TEST(a_flood_of_lines_is_cut_and_counted),
 		TEST(a_child_inherits_nothing),
 		TEST(a_failed_vm_starts_again_after_longer_and_longer_pauses),
