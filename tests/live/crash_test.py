@@ -87,6 +87,94 @@ def sigterm_ends_every_stage_of_the_start():
         pass
 
 
+def end(switch):
+    """As Switch.stop(), but for the sockets on which front-ends go on listening."""
+    switch.process.send_signal(signal.SIGTERM)
+    code = switch.process.wait(20)
+    expect(code == 0, f"exit code {code} after SIGTERM:\n{switch.log()}")
+    left = sorted(os.listdir(switch.run_dir))
+    expect(left == ["left.sock", "right.sock"], f"left behind: {left}")
+
+
+@live
+def an_end_under_load_is_a_clean_one():
+    """SIG-08, SIG-01: where sanitizers watch, too."""
+    with Switch(port_lines=["role = client"], checked=False) as switch, Testpmd(switch, server=True) as pmd:
+        pmd.command_line("set fwd flowgen")
+        pmd.command_line("start")
+        for _ in range(n_crashes(5)):
+            switch.wait_rx_frames(1000)
+            time.sleep(random.uniform(0, 0.1))
+            end(switch)
+            switch.start()
+            pmd.hear_all()
+        pmd.command_line("stop")
+
+
+@live
+def a_port_that_leaves_the_file_and_returns_finds_its_guest():
+    """RCN-22: by a restart each time."""
+    switch = Switch(port_lines=["role = client"], checked=False)
+    with open(switch.file, encoding="utf-8") as file:
+        whole = file.read()
+    with switch, Testpmd(switch, server=True) as pmd:
+        pmd.command_line("set fwd flowgen")
+        pmd.command_line("start")
+        for text, ports in ((whole.split("[port right]")[0], ["left"]), (whole, ["left", "right"])):
+            switch.wait_rx_frames(1000, ["left"])
+            end(switch)
+            with open(switch.file, "w", encoding="utf-8") as file:
+                file.write(text)
+            switch.start()
+            switch.wait_rx_frames(1000, ports)
+            expect(list(switch.port_counters()) == ports, f"{switch.port_counters()}")
+            pmd.hear_all()
+        pmd.command_line("stop")
+
+
+@live
+def a_fault_ends_the_switch_at_once_and_leaves_nothing_in_the_way():
+    """SIG-06: no handler that would wait for a lock; the kernel takes the TAP and the locks back."""
+    name = unique("cr")
+    switch = Switch(checked=False)
+    add_tap(switch, name)
+    with switch:
+        for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE):
+            resource.prlimit(switch.process.pid, resource.RLIMIT_CORE, (0, 0))
+            with FrontEnd(switch.socket("left")) as left:
+                left.send(FRAME)
+                switch.process.send_signal(number)
+                code = switch.process.wait(20)
+            expect(code == -number, f"{signal.Signals(number).name}: exit code {code}:\n{switch.log()}")
+            expect(not os.path.exists(tap_path(name)), f"left behind: TAP {name}")
+            switch.start()
+
+
+@live
+def a_killed_switch_learns_anew_and_lets_nothing_out_of_a_vlan():
+    """RCN-20: one frame a host is flooded, then each goes to one port; before the crash as after it."""
+    switch = Switch(ports=("left", "right", "third", "apart"), checked=False)
+    with open(switch.file, "a", encoding="utf-8") as file:
+        # The section of the last port goes on.
+        file.write("vlan = 20\n")
+    with switch:
+        for _ in range(2):
+            with contextlib.ExitStack() as stack:
+                guests = [stack.enter_context(FrontEnd(switch.socket(port))) for port in switch.ports]
+                switch.wait_links("up")
+                for guest in guests:
+                    guest.post(10)
+                left, right = guests[:2]
+                answer = LEFT + RIGHT + FRAME[12:]
+                for sender, frame, wanted in ((left, FRAME, [0, 1, 1, 0]), (right, answer, [1, 1, 1, 0]), (left, FRAME, [1, 2, 1, 0])):
+                    sender.send(frame)
+                    got = lambda: [guest.n_used(0) for guest in guests]
+                    wait_until(lambda: sum(got()) >= sum(wanted), f"frames to arrive: {got()} of {wanted}")
+                    expect(got() == wanted, f"arrived: {got()}, wanted: {wanted}")
+            switch.kill()
+            switch.start()
+
+
 @contextlib.contextmanager
 def two_guests(**arguments):
     """A switch with two front-ends that know each other, and a free port."""
