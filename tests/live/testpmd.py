@@ -27,6 +27,7 @@ class Testpmd:
         self.switch = switch
         self.ports = ports or switch.ports
         self.output = ""
+        self.sockets = [switch.socket(port) for port in self.ports] if server else []
         self.dir = tempfile.mkdtemp(prefix="ringway-testpmd-")
         prefix = os.path.basename(self.dir)
         self.command = ["dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--single-file-segments", "--iova-mode=va",
@@ -96,6 +97,12 @@ class Testpmd:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        self.remove_sockets()
+
+    def remove_sockets(self):
+        """It does not replace those that an earlier one left, and does not always take its own along."""
+        for path in filter(os.path.exists, self.sockets):
+            os.unlink(path)
 
     def __exit__(self, kind, error, trace):
         if self.process.poll() is None and kind is None:
@@ -104,6 +111,7 @@ class Testpmd:
         if self.process.poll() is None:
             self.kill()
         os.close(self.tty)
+        self.remove_sockets()
         # Root's DPDK leaves its files elsewhere.
         subprocess.run(["rm", "-rf", self.dir, f"/run/dpdk/{os.path.basename(self.dir)}"], check=False)
 
