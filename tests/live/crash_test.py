@@ -10,8 +10,8 @@ import time
 
 from crashes import Outages, n_crashes
 from front_end import FrontEnd
-from netns import unique
-from rig import Switch, expect, live, main, measured, wait_until
+from netns import run, unique
+from rig import RINGWAY, Switch, expect, live, main, measured, wait_until
 from testpmd import Testpmd
 
 LEFT, RIGHT = b"\x02\0\0\0\0\1", b"\x02\0\0\0\0\2"
@@ -241,10 +241,47 @@ def without_memory_the_others_run_on():
             now = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         before = set_limit(switch, resource.RLIMIT_AS, now)
         for _ in range(5):
-            is_served(switch, "free")
+            expect(not is_served(switch, "free"), "memory that is not there was shared")
             expect_exchange(left, right)
         set_limit(switch, resource.RLIMIT_AS, before)
         wait_until(lambda: is_served(switch, "free"), "a front-end to be served again")
+        expect_exchange(left, right)
+
+
+@live
+def without_any_allocation_the_others_run_on():
+    """RES-04: where it is we who ask for memory. A link that comes and one that goes are taken over when there is some."""
+    library = os.environ.get("NO_MEMORY_LIBRARY", os.path.join(os.path.dirname(RINGWAY), "tests/live/no_memory.so"))
+    name = unique("cr")
+    switch = Switch(ports=("left", "right", "free"), checked=False)
+    flag = os.path.join(switch.dir, "no-memory")
+    switch.environment = {"LD_PRELOAD": library, "NO_MEMORY": flag}
+    add_tap(switch, name)
+    with switch, FrontEnd(switch.socket("left")) as left, FrontEnd(switch.socket("right")) as right:
+        free = FrontEnd(switch.socket("free"))
+        switch.wait_links("up")
+        right.post(200)
+        right.send(LEFT + RIGHT + FRAME[12:])
+        run("ip", "link", "set", name, "down")
+        switch.wait_links("down", [name])
+        with open(flag, "w", encoding="utf-8"):
+            expect_exchange(left, right)
+            free.close()
+            switch.wait_log("port free: link down not taken over yet: Cannot allocate memory")
+            run("ip", "link", "set", name, "up")
+            switch.wait_log(f"port {name}: link up not taken over yet: Cannot allocate memory")
+            expect(not is_served(switch, "free"), "served without memory")
+            expect_exchange(left, right)
+        os.unlink(flag)
+        before = switch.port_counters()[name]["tx_frames"]
+
+        def reaches_the_tap():
+            left.send(b"\xff" * 6 + LEFT + FRAME[12:])
+            return switch.port_counters()[name]["tx_frames"] > before
+
+        wait_until(reaches_the_tap, f"a frame to reach the TAP:\n{switch.log()}")
+        wait_until(lambda: is_served(switch, "free"), "a front-end to be served again")
+        switch.wait_links("down", ["free"])
         expect_exchange(left, right)
 
 

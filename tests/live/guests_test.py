@@ -37,7 +37,7 @@ def two_guests(left_device="", right_device="", tool=None, **topology):
 
 
 def expect_ping(source, destination, count=5):
-    output = source.run(f"ping -c {count} -W 20 {destination.address}")
+    output = source.run(f"ping -c {count} -i 0.2 -W 20 {destination.address}")
     expect(f"{count} packets received" in output and "DUP" not in output, output)
 
 
