@@ -45,6 +45,13 @@ def mac_of(guest):
     return guest.run("cat /sys/class/net/eth0/address").strip()
 
 
+def expect_no_bad_checksum(*snmp):
+    """Of what /proc/net/snmp says: TCP itself would send again what came spoilt, and nobody would notice."""
+    for text in snmp:
+        names, numbers = [line.split() for line in text.splitlines() if line.startswith("Tcp: ")]
+        expect(numbers[names.index("InCsumErrors")] == "0", f"bad checksums arrived: {text}")
+
+
 def exchange(sender, receiver):
     """Sends N_MEGABYTES by TCP; both sides must come to the same checksum."""
     # In a shell of its own: this one would tell us about its jobs. nc must not read the console, and ends the
@@ -57,6 +64,7 @@ def exchange(sender, receiver):
     receiver.run("while ! [ -s /tmp/sum ]; do sleep 0.1; done", timeout=120)
     received = receiver.run("cat /tmp/sum").split()[0]
     expect(sent == received, f"{N_MEGABYTES} MB arrived as something else: sent {sent}, received {received}")
+    expect_no_bad_checksum(*(guest.run("cat /proc/net/snmp") for guest in (sender, receiver)))
 
 
 def grown(switch, before, port, counter):
@@ -112,6 +120,7 @@ def a_guest_and_its_host_exchange_5_MB_over_a_tap():
                          f"nc {TAP} 5000 </tmp/data; nc {TAP} 5000 </dev/null | sha256sum", timeout=200).split()[::2]
         sums.append(host.communicate(timeout=20)[0].strip())
         expect(len(sums) == 3 and len(set(sums)) == 1, f"sent by the guest, received by it, received by the host: {sums}")
+        expect_no_bad_checksum(guest.run("cat /proc/net/snmp"), inside.run("cat", "/proc/net/snmp"))
         ports = switch.port_counters()
         expect(not any(port["completed_in_software"] for port in ports.values()), f"the switch completed what both can do: {ports}")
         # A capture is whole when the switch has ended.
