@@ -209,9 +209,9 @@ static const char *memory_above_4_gib(struct scene *scene, const void *arg)
 
 	if (attacker_open(&a, scene->socket, *(const uint64_t *)arg) < 0)
 		return "no memory";
-	a.regions[1].gpa = gpa;
-	a.regions[1].len = len;
-	a.regions[1].offset = ATTACKER_MEMORY;
+	a.dev.memory.regions[1].gpa = gpa;
+	a.dev.memory.regions[1].size = len;
+	a.dev.memory.regions[1].offset = ATTACKER_MEMORY;
 	if (ftruncate(a.memory.fd, (off_t)(ATTACKER_MEMORY + len)) < 0)
 		why = "the file cannot be so long";
 	else if (attacker_start(&a) < 0)
