@@ -66,8 +66,11 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 	(void)context;
 	if (info->si_code > 0 && (replace_watched(fault) || (expected && replace_page(fault))))
 		return;
-	/* Returns to where it came from, which now ends the process with a core. */
+	/* Returns to where it came from, which now ends the process with a core; one that was sent
+	   comes from nowhere. */
 	signal(number, SIG_DFL);
+	if (info->si_code <= 0)
+		raise(number);
 }
 
 struct memory_guard *memory_guard_take(void)

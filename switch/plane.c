@@ -28,6 +28,7 @@ struct plane {
 	_Atomic(struct snapshot *) snapshot; /* release; pairs with the workers' acquire */
 	struct port **ports;		     /* by port id; NULL: not open yet */
 	bool *linked;
+	bool unpublished; /* there was no memory to tell the workers of the last change */
 	uint16_t *bridge_of;
 	uint64_t *n_kicks;
 	struct bridge **bridges;
@@ -104,11 +105,12 @@ static void on_link(void *ctx, struct port *port, bool up)
 	plane->ports[port->id] = port;
 	plane->linked[port->id] = up;
 	ret = republish(plane);
+	plane->unpublished = ret < 0;
 	if (!up && plane->bridges[plane->bridge_of[port->id]]->fdb)
 		fdb_flush_port(plane->bridges[plane->bridge_of[port->id]]->fdb, port->id);
 	pthread_mutex_unlock(&plane->lock);
 	if (ret < 0)
-		log_event(LOG_ERROR, "port %s: link %s not taken over: %s", port->name,
+		log_event(LOG_ERROR, "port %s: link %s not taken over yet: %s", port->name,
 			  up ? "up" : "down", strerror(-ret));
 	else
 		log_limited(&port->log, LOG_INFO, "port %s: link %s", port->name,
@@ -325,6 +327,10 @@ void plane_housekeep(struct plane *plane)
 			fdb_expire(plane->bridges[b]->fdb, seconds());
 	for (unsigned i = 0; i < plane->topo->n_ports; i++)
 		plane->ports[i]->ops->housekeep(plane->ports[i]);
+	pthread_mutex_lock(&plane->lock);
+	if (plane->unpublished)
+		plane->unpublished = republish(plane) < 0;
+	pthread_mutex_unlock(&plane->lock);
 }
 
 const struct topology *plane_topology(const struct plane *plane)

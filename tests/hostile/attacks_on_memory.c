@@ -9,6 +9,7 @@
 enum { N_TABLES = 100, WHOLE = FRAME_VNET_LEN + ATTACKER_FRAME };
 
 static const char taken_back[] = "memory was taken back";
+static const char outside[] = "address outside of the shared memory";
 
 static const char *started(struct scene *scene, struct attacker *a, uint64_t features)
 {
@@ -196,6 +197,46 @@ static const char *holes(struct scene *scene, const void *arg)
 	return why;
 }
 
+/* MEM-08: a guest with a hole below 4 GiB and memory far above, of a sparse file. A number cut to
+ * 32 bits would lead into the first region or the hole, where no such frame lies. */
+static const char *memory_above_4_gib(struct scene *scene, const void *arg)
+{
+	const uint64_t gpa = UINT64_C(4) << 30, len = UINT64_C(6) << 30;
+	const uint64_t places[] = {GUEST_MEMORY_GPA + ATTACKER_LOW - 4096, len - WHOLE};
+	int64_t n_copies = scene_count(scene, "copies");
+	struct attacker a;
+	const char *why = NULL;
+
+	if (attacker_open(&a, scene->socket, *(const uint64_t *)arg) < 0)
+		return "no memory";
+	a.dev.memory.regions[1].gpa = gpa;
+	a.dev.memory.regions[1].size = len;
+	a.dev.memory.regions[1].offset = ATTACKER_MEMORY;
+	if (ftruncate(a.memory.fd, (off_t)(ATTACKER_MEMORY + len)) < 0)
+		why = "the file cannot be so long";
+	else if (attacker_start(&a) < 0)
+		why = scene_says(scene, "cannot attack: %s", a.error);
+	for (unsigned i = 0; i < 2 && !why; i++) {
+		attacker_write_frame(&a, 0);
+		if (pwrite(a.memory.fd, a.data, WHOLE, (off_t)(ATTACKER_MEMORY + places[i])) !=
+		    WHOLE)
+			why = "no frame can be written";
+		memset(a.data, 0, WHOLE);
+		attacker_post(&a, ATTACKER_TX, &(struct piece){gpa + places[i], WHOLE, 0}, 1);
+		if (!why && !attacker_drained(&a, ATTACKER_TX))
+			why = "a frame above 4 GiB is not taken";
+	}
+	/* Each goes to both bystanders. */
+	if (!why)
+		why = scene_wait_count(scene, "copies", n_copies + 2 * 2);
+	if (!why) {
+		attacker_post(&a, ATTACKER_TX, &(struct piece){gpa - WHOLE / 2, WHOLE, 0}, 1);
+		why = scene_wait_stopped(scene, ATTACKER_TX, outside);
+	}
+	attacker_close(&a);
+	return why;
+}
+
 static const uint64_t split = ATTACKER_SPLIT, packed = ATTACKER_PACKED;
 
 const struct attack attacks_on_memory[] = {
@@ -209,5 +250,7 @@ const struct attack attacks_on_memory[] = {
 	{"packed: frames that are cut off", frames_cut_off, &packed},
 	{"a file that is cut at any time", cut_short_at_any_time, NULL},
 	{"a file with a hole", holes, NULL},
+	{"split: memory above 4 GiB", memory_above_4_gib, &split},
+	{"packed: memory above 4 GiB", memory_above_4_gib, &packed},
 	{NULL, NULL, NULL},
 };

@@ -25,10 +25,10 @@ class Lab(Switch):
             os.chmod(self.dir, 0o777)
 
     def launch(self):
-        command = [*self.namespace.prefix(), self.program, "run", self.file]
+        run = [self.program, "run", *(["--force"] if self.force else []), self.file]
         if self.user:
-            command = [*self.namespace.prefix(), "setpriv", f"--reuid={self.user}", "--clear-groups", "--bounding-set=-all",
-                       "--inh-caps=-all", self.program, "run", self.file]
+            run = ["setpriv", f"--reuid={self.user}", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", *run]
+        command = [*self.namespace.prefix(), *run]
         with open(self.log_path, "a", encoding="utf-8") as log:
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir)
 

@@ -71,15 +71,19 @@ class Guest:
     def __enter__(self):
         return self.start().wait_up()
 
+    def hear(self, timeout):
+        """Reads what the console says, if anything in that time."""
+        if select.select([self.process.stdout], [], [], timeout)[0]:
+            data = os.read(self.process.stdout.fileno(), 65536)
+            expect(data, f"guest {self.address} died, code {self.process.poll()}:\n{self.heard}")
+            self.heard += data.decode(errors="replace").replace("\r", "")
+
     def read_until(self, text, timeout):
         """Reads the console up to text and returns all before it."""
         end = time.monotonic() + timeout
         while text not in self.heard:
             expect(time.monotonic() < end, f"guest {self.address} does not say \"{text}\" in {timeout} s:\n{self.heard}")
-            if select.select([self.process.stdout], [], [], 0.2)[0]:
-                data = os.read(self.process.stdout.fileno(), 65536)
-                expect(data, f"guest {self.address} died, code {self.process.poll()}:\n{self.heard}")
-                self.heard += data.decode(errors="replace").replace("\r", "")
+            self.hear(0.2)
         before, self.heard = self.heard.split(text, 1)
         return before
 

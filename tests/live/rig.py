@@ -100,6 +100,7 @@ class Switch:
         self.process = None
         self.as_user = as_user
         self.program = RINGWAY
+        self.environment = {}
         self.file = os.path.join(self.dir, "live.ini")
         self.log_path = os.path.join(self.dir, "log")
         lines = ["[switch]", "name = live", f"run-dir = {self.run_dir}", *switch_lines]
@@ -118,7 +119,8 @@ class Switch:
             group = pwd.getpwnam(self.as_user).pw_gid
             command = ["setpriv", f"--reuid={self.as_user}", f"--regid={group}", "--clear-groups", *command]
         with open(self.log_path, "a", encoding="utf-8") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir)
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir,
+                                    env=dict(os.environ, **self.environment))
 
     def start(self):
         """Starts the program, waits for `ready`; returns how long that took in seconds."""

@@ -1,4 +1,6 @@
 """rings_test.py: every receive and transmit path of DPDK's virtio driver through the switch, no frame lost or made twice."""
+import re
+
 from rig import Switch, expect, live, main, measured
 from testpmd import Testpmd
 
@@ -53,6 +55,8 @@ def circulate(device, ring, queues, txpkts, bursts, workers=1):
         measured(f"{device[1:]} ring {ring} queues {queues} workers {workers} size {txpkts}: busy cycles a frame, frames a burst",
                  f"{grown['busy_cycles'] / grown['frames']:.0f}, {grown['frames'] / grown['bursts']:.1f}")
         expect_all_counted(pmd, switch)
+        received = re.findall(r"rx_q\d+_good_packets: (\d+)", pmd.command_line("show port xstats all"))
+        expect(len(received) == 2 * queues and "0" not in received, f"received by the queues of the guests: {received}")
         switch.check_conservation()
 
 

@@ -167,8 +167,8 @@ def a_front_end_that_stops_in_the_middle_of_a_message_hurts_nobody():
     with Switch() as switch:
         with connect(switch.socket("left")) as half:
             half.sendall(struct.pack("=II", GET_FEATURES, VERSION))
-        with connect(switch.socket("right")) as other:
-            ask_features(other)
+            with connect(switch.socket("right")) as other:
+                ask_features(other)
         switch.wait_log("port left: front-end disconnected", count=2)
         switch.wait_log("port right: front-end disconnected", count=2)
         wait_until(lambda: switch.process.poll() is None, "the switch to live")

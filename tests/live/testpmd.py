@@ -27,6 +27,7 @@ class Testpmd:
         self.switch = switch
         self.ports = ports or switch.ports
         self.output = ""
+        self.sockets = [switch.socket(port) for port in self.ports] if server else []
         self.dir = tempfile.mkdtemp(prefix="ringway-testpmd-")
         prefix = os.path.basename(self.dir)
         self.command = ["dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--single-file-segments", "--iova-mode=va",
@@ -49,20 +50,29 @@ class Testpmd:
         self.switch.wait_links("up", self.ports)
         return self
 
+    def hear(self, timeout):
+        """Reads what it says, if anything in that time, and whether it said something."""
+        heard = bool(select.select([self.tty], [], [], timeout)[0])
+        if heard:
+            self.output += os.read(self.tty, 65536).decode(errors="replace")
+        return heard
+
+    def hear_all(self):
+        """Empties the terminal: a full one would stop the thread that says something."""
+        while self.hear(0):
+            pass
+
     def read_prompt(self, timeout):
         """What it says until it asks for the next command."""
-        heard = ""
+        begin = len(self.output)
         end = time.monotonic() + timeout
-        while not heard.endswith(PROMPT):
-            expect(time.monotonic() < end, f"testpmd hangs:\n{self.output}{heard}")
-            if not select.select([self.tty], [], [], 0.2)[0]:
-                continue
+        while not self.output.endswith(PROMPT, begin):
+            expect(time.monotonic() < end, f"testpmd hangs:\n{self.output}")
             try:
-                heard += os.read(self.tty, 65536).decode(errors="replace")
+                self.hear(0.2)
             except OSError as error:
-                raise AssertionError(f"testpmd died:\n{self.output}{heard}") from error
-        self.output += heard
-        return heard
+                raise AssertionError(f"testpmd died:\n{self.output}") from error
+        return self.output[begin:]
 
     def command_line(self, line, timeout=60):
         os.write(self.tty, (line + "\n").encode())
@@ -87,6 +97,12 @@ class Testpmd:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        self.remove_sockets()
+
+    def remove_sockets(self):
+        """It does not replace those that an earlier one left, and does not always take its own along."""
+        for path in filter(os.path.exists, self.sockets):
+            os.unlink(path)
 
     def __exit__(self, kind, error, trace):
         if self.process.poll() is None and kind is None:
@@ -95,17 +111,18 @@ class Testpmd:
         if self.process.poll() is None:
             self.kill()
         os.close(self.tty)
-        subprocess.run(["rm", "-rf", self.dir], check=False)
+        self.remove_sockets()
+        # Root's DPDK leaves its files elsewhere.
+        subprocess.run(["rm", "-rf", self.dir, f"/run/dpdk/{os.path.basename(self.dir)}"], check=False)
 
     def wait_end(self):
-        """Reads on while it ends: a full terminal would stop it."""
+        """Reads on while it ends."""
         end = time.monotonic() + 20
         while self.process.poll() is None and time.monotonic() < end:
-            if select.select([self.tty], [], [], 0.1)[0]:
-                try:
-                    self.output += os.read(self.tty, 65536).decode(errors="replace")
-                except OSError:
-                    break
+            try:
+                self.hear(0.1)
+            except OSError:
+                break
         self.process.wait(5)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
@@ -350,20 +351,33 @@ def isolated_and_bound_ports_keep_to_their_rules():
 
 @live
 def two_switches_are_joined_by_memif():
-    a, b = unique("ta"), unique("tb")
-    with Namespace("s1") as first, Namespace("s2") as second, Namespace("ha") as ha, Namespace("hb") as hb:
-        with tempfile.TemporaryDirectory(prefix="ringway-memif-") as folder, contextlib.ExitStack() as stack:
-            one, two = (
-                stack.enter_context(Lab(namespace, {name: tap(name), "m": [
-                    "type = ethdev", f"device = net_memif0,role={role},socket-abstract=no,socket={folder}/socket"]}))
-                for namespace, name, role in ((first, a, "server"), (second, b, "client")))
-            ha.take(a, first, "10.9.0.1/24")
-            hb.take(b, second, "10.9.0.2/24")
-            for switch in (one, two):
-                switch.wait_links("up")
-            ha.wait_ping("10.9.0.2")
-            expect(ha.pings("10.9.0.2", size=1400), "pings are lost")
-            measured("TCP between two switches by memif", f"{ha.iperf(hb, '10.9.0.2', 1) / 1e9:.2f} Gbit/s")
+    """RES-03: when one stands still, the other's device takes no more; that is its own loss, and it goes on where it stood."""
+    a, b, c = unique("ta"), unique("tb"), unique("tc")
+    flood = "import socket\ns = socket.socket(type=socket.SOCK_DGRAM)\nfor _ in range(20000): s.sendto(bytes(1000), ('10.9.0.2', 9))"
+    with contextlib.ExitStack() as stack:
+        first, second, ha, hb, hc = (stack.enter_context(Namespace(name)) for name in ("s1", "s2", "ha", "hb", "hc"))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ringway-memif-"))
+        memif = lambda role: ["type = ethdev", f"device = net_memif0,role={role},socket-abstract=no,socket={folder}/socket"]
+        one = stack.enter_context(Lab(first, {"a": tap(a), "c": tap(c), "m": memif("server")}))
+        two = stack.enter_context(Lab(second, {"b": tap(b), "m": memif("client")}))
+        ha.take(a, first, "10.9.0.1/24")
+        hb.take(b, second, "10.9.0.2/24")
+        hc.take(c, first, "10.9.0.3/24")
+        for switch in (one, two):
+            switch.wait_links("up")
+        ha.wait_ping("10.9.0.2")
+        ha.wait_ping("10.9.0.3")
+        expect(ha.pings("10.9.0.2", size=1400), "pings are lost")
+        measured("TCP between two switches by memif", f"{ha.iperf(hb, '10.9.0.2', 1) / 1e9:.2f} Gbit/s")
+        two.process.send_signal(signal.SIGSTOP)
+        try:
+            ha.run("python3", "-c", flood)
+            wait_until(lambda: one.drops("m").get("tx_full", 0) > 0, f"the device to be full: {one.port_counters()['m']}")
+            expect(ha.pings("10.9.0.3"), f"pings beside it are lost: {one.port_counters()}")
+        finally:
+            two.process.send_signal(signal.SIGCONT)
+        ha.wait_ping("10.9.0.2")
+        expect(ha.pings("10.9.0.2"), "pings are lost when it goes on")
 
 
 @live

@@ -262,6 +262,7 @@ static void a_frame_becomes_as_many_mbufs_as_it_takes(void)
 	mbuf_pool_free(pool);
 }
 
+/* RES-03 */
 static void what_cannot_be_held_says_why_and_leaves_no_mbuf_behind(void)
 {
 	struct rte_mempool *pool = mbuf_pool_new(3, ROOM);

@@ -64,6 +64,7 @@ static int status_of_a_reader(bool expects)
 	return status;
 }
 
+/* SIG-06 */
 static void a_fault_elsewhere_ends_the_process(void)
 {
 	int status = status_of_a_reader(false);
