@@ -176,6 +176,51 @@ static void fdb_agrees_with_the_model_for_long(void)
 	}
 }
 
+/* A burst is answered as if its frames had come one by one: with sources and destinations in it
+ * that were learned, moved and evicted by the burst itself. */
+static void fdb_answers_a_burst_as_the_model_answers_its_frames(void)
+{
+	enum { BURST = 64 };
+
+	for (unsigned seed = 1; seed <= 40; seed++) {
+		struct fdb_conf conf = {
+			.max_macs = 1 + seed, .ageing_s = 15, .n_ports = 3, .seed = seed};
+		struct fdb *fdb = fdb_new(&conf);
+		struct model model;
+		unsigned n_wrong = 0;
+
+		model_init(&model, &conf);
+		srand(seed);
+		for (uint32_t now_s = 100; now_s < 200; now_s++) {
+			struct fdb_query queries[BURST];
+			uint16_t port = (uint16_t)(rand() % conf.n_ports);
+			unsigned n = (unsigned)rand() % (BURST + 1);
+
+			for (unsigned i = 0; i < n; i++) {
+				uint32_t macs = 2 * conf.max_macs;
+
+				queries[i] = (struct fdb_query){
+					.src = mac_in_vlan((uint32_t)rand() % macs, 0),
+					.dst = mac_in_vlan((uint32_t)rand() % macs, 0)};
+				if (rand() % 8 == 0)
+					queries[i].src = 0;
+			}
+			fdb_forward(fdb, queries, n, port, now_s);
+			for (unsigned i = 0; i < n; i++) {
+				if (queries[i].src)
+					model_learn(&model, queries[i].src, port, now_s);
+				n_wrong += queries[i].port !=
+					   model_lookup(&model, queries[i].dst, now_s);
+			}
+			fdb_expire(fdb, now_s);
+			model_expire(&model, now_s);
+			n_wrong += !agree(fdb, &model, now_s);
+		}
+		CU_ASSERT_EQUAL(n_wrong, 0);
+		fdb_free(fdb);
+	}
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -183,6 +228,8 @@ int main(void)
 		{"fdb_agrees_with_the_model_in_all_small_worlds",
 		 fdb_agrees_with_the_model_in_all_small_worlds},
 		{"fdb_agrees_with_the_model_for_long", fdb_agrees_with_the_model_for_long},
+		{"fdb_answers_a_burst_as_the_model_answers_its_frames",
+		 fdb_answers_a_burst_as_the_model_answers_its_frames},
 		CU_TEST_INFO_NULL,
 	};
 
