@@ -43,14 +43,14 @@ static inline void outbox_add_row(struct outbox *out, uint16_t port, const struc
 				  unsigned n)
 {
 	struct outbox_list *list = &out->to[port];
-	const struct frame **to = &list->frames[list->n];
+	unsigned at = list->n;
 
-	if (list->n == 0)
+	if (at == 0)
 		out->touched[out->n_touched++] = port;
-	for (unsigned i = 0; i < n; i++)
-		to[i] = first + i;
-	list->n += n;
+	list->n = at + n;
 	out->n_copies += n;
+	for (unsigned i = 0; i < n; i++)
+		list->frames[at + i] = first + i;
 }
 
 static inline void outbox_add(struct outbox *out, uint16_t port, const struct frame *frame)
