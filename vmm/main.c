@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "vmm/control.h"
+#include "vmm/machine.h"
 
 static int fail(const struct refusal *why)
 {

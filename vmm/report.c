@@ -1,4 +1,4 @@
-#include "vmm/control.h"
+#include "vmm/machine.h"
 
 #include <stdlib.h>
 #include <string.h>
