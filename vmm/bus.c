@@ -30,14 +30,7 @@ static struct bus_range *range_of(struct bus *bus, uint64_t addr)
 static void count_stray(struct bus *bus, uint64_t addr)
 {
 	bus->n_strays++;
-	for (unsigned i = 0; i < bus->n_stray_addrs; i++) {
-		if (bus->stray[i].addr == addr) {
-			bus->stray[i].n++;
-			return;
-		}
-	}
-	if (bus->n_stray_addrs < BUS_MAX_STRAYS)
-		bus->stray[bus->n_stray_addrs++] = (struct bus_stray){.addr = addr, .n = 1};
+	bus->last_stray = addr;
 }
 
 uint64_t bus_ones(unsigned width)

@@ -21,7 +21,6 @@ struct bus_ops {
 
 enum {
 	BUS_MAX_RANGES = 64,
-	BUS_MAX_STRAYS = 16,
 };
 
 struct bus_range {
@@ -35,17 +34,10 @@ struct bus_range {
 	uint64_t n_writes;
 };
 
-struct bus_stray {
-	uint64_t addr;
-	uint64_t n;
-};
-
 struct bus {
 	unsigned n_ranges;
 	struct bus_range range[BUS_MAX_RANGES];
-	unsigned n_stray_addrs;
-	struct bus_stray stray[BUS_MAX_STRAYS];
-	uint64_t n_strays; /* all, also those that found no room in stray[] */
+	uint64_t n_strays, last_stray;
 };
 
 /* Copies *range. Returns its index, for bus_move(). At most BUS_MAX_RANGES. */

@@ -195,18 +195,10 @@ int machine_arm(struct machine *machine, struct refusal *why)
 	unsigned n = options->n_cpus;
 	int rc;
 
-	machine->world = (struct vcpu_world){.options = options,
-					     .kvm = &machine->kvm,
-					     .io = &machine->io,
-					     .mmio = &machine->mmio,
-					     .lock = &machine->lock,
-					     .gate = &machine->gate,
-					     .stop = &machine->stop};
 	machine->gate_held = pthread_mutex_lock(&machine->gate) == 0;
 	rc = sandbox_harden(options->sandbox, why);
 	for (; machine->n_vcpus < n && rc == 0; machine->n_vcpus++)
-		rc = vcpu_open(&machine->vcpu[machine->n_vcpus], &machine->world, machine->n_vcpus,
-			       why);
+		rc = vcpu_open(&machine->vcpu[machine->n_vcpus], machine, machine->n_vcpus, why);
 	rc = rc ?: vcpu_state_enter(machine->vcpu[0].fd, &machine->boot, why);
 	for (unsigned i = 0; i < n && rc == 0; i++)
 		rc = vcpu_start(&machine->vcpu[i], why);

@@ -14,6 +14,7 @@
 #include "vmm/net_link.h"
 #include "vmm/options.h"
 #include "vmm/serial.h"
+#include "vmm/stop.h"
 #include "vmm/vcpu.h"
 
 enum {
@@ -41,7 +42,6 @@ struct machine {
 	int wake_fd;
 	int process_status_fd; /* /proc/self/status, for the statistics */
 	struct stop stop;
-	struct vcpu_world world;
 	unsigned n_vcpus;
 	struct vcpu vcpu[OPTIONS_MAX_CPUS];
 	pthread_mutex_t gate; /* held until the vCPUs may run */

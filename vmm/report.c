@@ -121,9 +121,9 @@ static void print_bus(const struct bus *bus, const char *kind)
 			say("stats: %s %s: reads %lu writes %lu", kind, range->name, range->n_reads,
 			    range->n_writes);
 	}
-	for (unsigned i = 0; i < bus->n_stray_addrs; i++)
-		say("stats: %s 0x%lx: stray accesses %lu", kind, bus->stray[i].addr,
-		    bus->stray[i].n);
+	if (bus->n_strays)
+		say("stats: %s: stray accesses %lu, the last at 0x%lx", kind, bus->n_strays,
+		    bus->last_stray);
 }
 
 static void print_net(const struct virtio_net *net, const struct net_link *link)

@@ -3,7 +3,7 @@
  * Threads:   vcpu_open() and vcpu_close() by the control thread; the vCPU's own thread runs it.
  *            Counters are written by the vCPU's thread and read by others when it rests, or loosely
  *            for display.
- * Ownership: keeps its descriptors and the shared page; borrows the world.
+ * Ownership: keeps its descriptors and the shared page; borrows the machine.
  * Failure:   0 or -errno with a refusal; at run time a stop cause and a line on standard error.
  *
  * Sources of the first state: Linux Documentation/arch/x86/boot.rst (64-bit protocol), the x86/HVM
@@ -16,28 +16,16 @@
 #include <time.h>
 
 #include "vmm/boot.h"
-#include "vmm/bus.h"
 #include "vmm/kvm.h"
-#include "vmm/options.h"
-#include "vmm/stop.h"
 
 enum {
 	VCPU_N_REASONS = 48, /* KVM_EXIT_*; the last place takes the rest */
 };
 
-/* What all vCPUs of a machine share. */
-struct vcpu_world {
-	const struct options *options;
-	const struct kvm *kvm;
-	struct bus *io;
-	struct bus *mmio;
-	pthread_mutex_t *lock; /* held around every device access */
-	pthread_mutex_t *gate; /* held until the guest may run */
-	struct stop *stop;
-};
+struct machine;
 
 struct vcpu {
-	const struct vcpu_world *world;
+	struct machine *machine;
 	unsigned id;
 	int fd;
 	int stats_fd; /* -1: none */
@@ -48,9 +36,9 @@ struct vcpu {
 	struct timespec entered_at; /* CLOCK_MONOTONIC, before the first instruction */
 };
 
-int vcpu_open(struct vcpu *vcpu, const struct vcpu_world *world, unsigned id, struct refusal *why);
+int vcpu_open(struct vcpu *vcpu, struct machine *machine, unsigned id, struct refusal *why);
 int vcpu_start(struct vcpu *vcpu, struct refusal *why);
-/* Makes the thread look at world->stop. */
+/* Makes the thread look at machine->stop. */
 void vcpu_kick(struct vcpu *vcpu);
 void vcpu_join(struct vcpu *vcpu);
 void vcpu_close(struct vcpu *vcpu);
