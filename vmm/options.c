@@ -231,33 +231,6 @@ static const struct known table[] = {
 	{"--help", NULL, take_flag, MEMBER(help), "print this"},
 };
 
-static const char help_tail[] =
-	"\n"
-	"Two guests that ping each other through the ports of a switch:\n"
-	"  ringway-vmm --name b --net socket=b.sock --append ip=10.0.0.2 </dev/null &\n"
-	"  ringway-vmm --name a --net socket=a.sock --append \"ip=10.0.0.1 ping=10.0.0.2 "
-	"count=5\"\n"
-	"The built-in guest also knows interval_us=, timeout_ms=, size=, quiet=1, and serve=1: go\n"
-	"on answering after the last ping. It ends with 0 if all echoes came back.\n"
-	"\n"
-	"A distribution's kernel:\n"
-	"  ringway-vmm --kernel /boot/vmlinuz-6.1.0-18-amd64 --initrd initrd.img --memory 1G\n"
-	"It is given console=ttyS0 panic=-1 8250.nr_uarts=1, and then --append.\n"
-	"\n"
-	"On a terminal: Ctrl-A x quits, Ctrl-A h lists the other keys.\n"
-	"\n"
-	"Signals: SIGTERM, SIGINT and SIGHUP press the power button; a second one, or\n"
-	"--stop-timeout seconds, ends the VM.\n"
-	"\n"
-	"Status lines: \"waiting netN PATH\", \"running\", \"link netN up|down\", \"ready\" (the\n"
-	"guest wrote to port 0x6f1), and last \"exit CODE CAUSE\".\n"
-	"\n"
-	"Exit codes: 0 powered off or quit; 1 to 122 written by the guest to port 0x6f0, for\n"
-	"example by\n"
-	"  printf '\\3' | dd of=/dev/port bs=1 conv=notrunc seek=$((0x6f0))\n"
-	"123 the guest asked for a reboot; 124 stopped by signal or --timeout; 125 an error of\n"
-	"ringway-vmm; 126 triple fault; 127 an error of KVM.\n";
-
 void options_print_help(FILE *out)
 {
 	fputs("ringway-vmm: starts one virtual machine on KVM; its network devices are vhost-user\n"
@@ -276,7 +249,7 @@ void options_print_help(FILE *out)
 			line += len + (line[len] == '\n');
 		}
 	}
-	fputs(help_tail, out);
+	fwrite(options_help, options_help_len, 1, out);
 }
 
 /* The name and the place make the address: the same VM has the same one each time it starts. */
