@@ -101,8 +101,7 @@ static int open_pty(struct console *console, const char *link, struct refusal *w
 	    ptsname_r(fd, console->pty_name, sizeof(console->pty_name)) != 0) {
 		int error = errno;
 
-		if (fd >= 0)
-			close(fd);
+		close(fd);
 		return refuse(why, error, "console: cannot make a pseudo-terminal: %s",
 			      strerror(error));
 	}
@@ -215,8 +214,7 @@ void console_close(struct console *console)
 		unlink(console->link_path);
 	if (console->out_fd > STDERR_FILENO && ended)
 		close(console->out_fd);
-	if (console->pty_peer >= 0)
-		close(console->pty_peer);
+	close(console->pty_peer);
 	console->in_fd = console->out_fd = console->pty_peer = -1;
 	console->is_terminal = false;
 }

@@ -124,10 +124,8 @@ int kvm_open(struct kvm *kvm, struct refusal *why)
 
 void kvm_close(struct kvm *kvm)
 {
-	if (kvm->vm_fd >= 0)
-		close(kvm->vm_fd);
-	if (kvm->fd >= 0)
-		close(kvm->fd);
+	close(kvm->vm_fd);
+	close(kvm->fd);
 	kvm->vm_fd = kvm->fd = -1;
 	free(kvm->table);
 	kvm->table = NULL;

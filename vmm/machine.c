@@ -183,10 +183,8 @@ void machine_close(struct machine *machine)
 		virtio_net_close(&machine->net[i]);
 	kvm_close(&machine->kvm);
 	guest_ram_close(&machine->ram);
-	if (machine->process_status_fd >= 0)
-		close(machine->process_status_fd);
-	if (machine->wake_fd >= 0)
-		close(machine->wake_fd);
+	close(machine->process_status_fd);
+	close(machine->wake_fd);
 }
 
 int machine_arm(struct machine *machine, struct refusal *why)

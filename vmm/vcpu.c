@@ -203,10 +203,8 @@ void vcpu_close(struct vcpu *vcpu)
 {
 	if (vcpu->run)
 		munmap(vcpu->run, (size_t)vcpu->machine->kvm.run_len);
-	if (vcpu->stats_fd >= 0)
-		close(vcpu->stats_fd);
-	if (vcpu->fd >= 0)
-		close(vcpu->fd);
+	close(vcpu->stats_fd);
+	close(vcpu->fd);
 	vcpu->run = NULL;
 	vcpu->fd = vcpu->stats_fd = -1;
 }

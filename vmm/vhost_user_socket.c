@@ -18,8 +18,7 @@ void vhost_user_init(struct vhost_user *vu)
 
 void vhost_user_close(struct vhost_user *vu)
 {
-	if (vu->fd >= 0)
-		close(vu->fd);
+	close(vu->fd);
 	vu->fd = -1;
 	vu->state = VHOST_USER_CLOSED;
 	vu->protocol_features = 0;
@@ -91,8 +90,7 @@ int vhost_user_listen(const char *path)
 	/* A socket that nobody listens on is a leftover. */
 	if (probe >= 0 && connect(probe, to, sizeof(address)) < 0 && errno == ECONNREFUSED)
 		unlink(path);
-	if (probe >= 0)
-		close(probe);
+	close(probe);
 	if (bind(fd, to, sizeof(address)) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
 		return fd;
 	err = errno == EADDRINUSE && !is_socket ? EEXIST : errno;

@@ -193,10 +193,8 @@ int virtio_net_open(struct virtio_net *net, const struct virtio_world *world, un
 void virtio_net_close(struct virtio_net *net)
 {
 	for (unsigned i = 0; i < net->vp.n_queues; i++) {
-		if (net->vp.queue[i].kick_fd >= 0)
-			close(net->vp.queue[i].kick_fd);
-		if (net->vp.queue[i].call_fd >= 0)
-			close(net->vp.queue[i].call_fd);
+		close(net->vp.queue[i].kick_fd);
+		close(net->vp.queue[i].call_fd);
 	}
 	net->vp.n_queues = 0;
 }
