@@ -44,11 +44,10 @@ struct boot {
 /* Loads whichever kind of kernel it is. */
 int boot_load(struct boot *boot, struct refusal *why);
 
-/* The two kinds, for boot_load(), which puts the name of the kernel before what they refuse. */
-int boot_bzimage_load(struct boot *boot, struct refusal *why);
+/* boot_elf.c, for boot_load(), which puts the name of the kernel before what it refuses. */
 int boot_elf_load(struct boot *boot, struct refusal *why);
 
-/* Used by both: the command line at LAYOUT_CMDLINE (max_len without the NUL), and the initrd as
+/* For both kinds: the command line at LAYOUT_CMDLINE (max_len without the NUL), and the initrd as
  * high as possible between the end of the kernel and ceiling. */
 int boot_place_cmdline(const struct boot *boot, size_t max_len, struct refusal *why);
 int boot_place_initrd(struct boot *boot, uint64_t ceiling, struct refusal *why);

@@ -12,8 +12,8 @@
 #ifndef RINGWAY_VMM_VIRTIO_PCI_H
 #define RINGWAY_VMM_VIRTIO_PCI_H
 
+#include "vmm/bus.h"
 #include "vmm/kvm.h"
-#include "vmm/pci.h"
 
 enum {
 	VIRTIO_MAX_PAIRS = 16,
