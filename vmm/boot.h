@@ -59,20 +59,16 @@ enum {
 	BOOT_RANGE_RESERVED = 2,
 };
 
-/* The memory map that the kernel is told: at most BOOT_MAX_RANGES. Returns how many ranges it
- * wrote.
- */
+/* The memory map that the kernel is told: at most BOOT_MAX_RANGES. Returns how many. */
 unsigned boot_memory_map(const struct guest_ram *ram, struct boot_e820_entry *range);
 
 /* The kernel that runs when no other is given: the ELF file of tests/guest. */
 extern const uint8_t built_in_guest[];
 extern const size_t built_in_guest_len;
 
-/* acpi.c: the hardware-reduced ACPI tables, by which a guest powers off, reboots, and finds its
- * CPUs and devices. Writes them all to the area, which stands at LAYOUT_ACPI. At most
- * OPTIONS_MAX_CPUS. ACPI 6.4 sections 4.1 (hardware-reduced), 5.2.5 (RSDP), 5.2.8 (XSDT), 5.2.9
- * (FADT), 5.2.12 (MADT).
- */
+/* acpi.c: writes the hardware-reduced ACPI tables, by which a guest powers off, reboots, and finds
+ * its CPUs (at most OPTIONS_MAX_CPUS) and devices, to the area, which stands at LAYOUT_ACPI. ACPI
+ * 6.4 sections 4.1 (hardware-reduced), 5.2.5 (RSDP), 5.2.8 (XSDT), 5.2.9 (FADT), 5.2.12 (MADT). */
 void acpi_build(uint8_t area[ACPI_AREA_LEN], unsigned n_cpus);
 /* Writes each table of the area to a file of its own, DIRECTORY/XSDT.aml and so on. */
 int acpi_dump(const uint8_t *area, const char *directory);

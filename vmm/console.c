@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,10 +20,10 @@ enum {
 	FILE_MODE = 0600,
 };
 
-static struct termios guarded_settings;
+static struct termios guarded_settings; /* as the terminal was found */
 static volatile sig_atomic_t guarded_fd = -1;
 
-static void restore_guarded(void)
+void console_suspend(void)
 {
 	if (guarded_fd >= 0)
 		tcsetattr(guarded_fd, TCSANOW, &guarded_settings);
@@ -30,16 +31,15 @@ static void restore_guarded(void)
 
 static void on_fault(int signal)
 {
-	restore_guarded();
-	/* The handler is gone by now (SA_RESETHAND); the fault happens again and ends the process.
-	 */
+	console_suspend();
+	/* The handler is gone by now (SA_RESETHAND): this time the signal ends the process. */
 	raise(signal);
 }
 
 static void on_forbidden_call(int signal, siginfo_t *info, void *context)
 {
 	(void)signal, (void)context;
-	restore_guarded();
+	console_suspend();
 	say("sandbox: system call %d is not allowed; please report this; --sandbox off goes on "
 	    "without",
 	    info->si_syscall);
@@ -62,13 +62,13 @@ static bool in_foreground(int fd)
 	return isatty(fd) && tcgetpgrp(fd) == getpgrp();
 }
 
-static void make_raw(const struct console *console)
+static void make_raw(void)
 {
-	struct termios raw = console->saved;
+	struct termios raw = guarded_settings;
 
 	cfmakeraw(&raw);
 	/* The guest ends its lines with CR LF; our own lines keep their shape, too. */
-	raw.c_oflag = console->saved.c_oflag;
+	raw.c_oflag = guarded_settings.c_oflag;
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
 
@@ -79,12 +79,11 @@ static int open_stdio(struct console *console)
 	console->out_fd = STDOUT_FILENO;
 	if (isatty(STDIN_FILENO)) {
 		/* In the background the terminal belongs to somebody else. */
-		if (!in_foreground(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &console->saved) < 0)
+		if (!in_foreground(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &guarded_settings) < 0)
 			return 0;
 		console->is_terminal = true;
-		guarded_settings = console->saved;
 		guarded_fd = STDIN_FILENO;
-		make_raw(console);
+		make_raw();
 	} else if (fstat(STDIN_FILENO, &st) < 0 || S_ISCHR(st.st_mode)) {
 		return 0; /* closed, or /dev/null */
 	}
@@ -208,7 +207,7 @@ void console_close(struct console *console)
 {
 	bool ended = end_writer(console);
 
-	console_suspend(console);
+	console_suspend();
 	guarded_fd = -1;
 	if (console->link_path[0])
 		unlink(console->link_path);
@@ -262,14 +261,8 @@ size_t console_read(struct console *console, uint8_t *out, size_t out_len, char 
 	return 0;
 }
 
-void console_suspend(struct console *console)
+void console_resume(void)
 {
-	if (console->is_terminal)
-		tcsetattr(STDIN_FILENO, TCSANOW, &console->saved);
-}
-
-void console_resume(struct console *console)
-{
-	if (console->is_terminal && in_foreground(STDIN_FILENO))
-		make_raw(console);
+	if (guarded_fd >= 0 && in_foreground(guarded_fd))
+		make_raw();
 }

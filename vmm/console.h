@@ -17,7 +17,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <termios.h>
 
 #include "vmm/options.h"
 
@@ -34,7 +33,6 @@ struct console {
 	char link_path[CONSOLE_PATH_LEN]; /* of a pseudo-terminal; "": none */
 	char pty_name[CONSOLE_PATH_LEN];
 	int pty_peer; /* kept open, so that the master never hangs up */
-	struct termios saved;
 
 	pthread_t writer;
 	bool has_writer;
@@ -61,7 +59,7 @@ void console_put(struct console *console, uint8_t byte);
 size_t console_read(struct console *console, uint8_t *out, size_t out_len, char *command);
 
 /* Before the process stops (Ctrl-Z from outside) and after it goes on. */
-void console_suspend(struct console *console);
-void console_resume(struct console *console);
+void console_suspend(void);
+void console_resume(void);
 
 #endif

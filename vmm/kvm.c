@@ -81,8 +81,7 @@ int kvm_call(int fd, unsigned long request, const char *name, void *argument, st
 }
 
 /* Kernels that run hardware-reduced ACPI never touch the PIC, and KVM leaves it open at vector 0:
- * each interrupt of the serial port or the power button would come a second time, as an exception.
- */
+ * interrupts of serial port and power button would come a second time, as exceptions. */
 static int mask_pic(const struct kvm *kvm, uint32_t chip_id, struct refusal *why)
 {
 	struct kvm_irqchip chip = {.chip_id = chip_id};

@@ -94,8 +94,7 @@ static int map_file(const char *path, const char *what, struct boot_file *file, 
 	return rc;
 }
 
-/* The mapping was made by map_file(), which is why it may be thrown away through a const pointer.
- */
+/* The mapping is map_file()'s, so it may be thrown away through a const pointer. */
 static void unmap_file(struct boot_file *file)
 {
 	if (file->bytes)

@@ -87,8 +87,7 @@ static void lost(struct net_link *link, int64_t now_ms)
 }
 
 /* Whether the device can live with a back-end that has just shaken hands. The first back-end
- * decides what is offered; a later one must have all that the driver has taken, or may still take.
- */
+ * decides what is offered; a later one must have all that the driver has taken, or still may. */
 static bool accept_features(struct net_link *link)
 {
 	struct virtio_net *net = link->net;

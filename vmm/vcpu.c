@@ -186,8 +186,7 @@ void vcpu_kick(struct vcpu *vcpu)
 {
 	if (!vcpu->has_thread)
 		return;
-	/* The flag for a thread that is about to enter the guest, the signal for one that is
-	 * inside. */
+	/* The flag for a thread that is about to enter the guest, the signal for one inside. */
 	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 	pthread_kill(vcpu->thread, SIGUSR1);
 }

@@ -192,8 +192,7 @@ static void set_segments(struct kvm_sregs *sregs, const struct guest_ram *ram, b
 	sregs->idt.limit = 0;
 }
 
-/* Identity map of the first 4 GiB in pages of 2 MiB: PML4, PDPT and directories one behind the
- * other. */
+/* Identity map of the first 4 GiB in pages of 2 MiB: PML4, PDPT, directories, in a row. */
 static void build_page_tables(const struct guest_ram *ram)
 {
 	const uint64_t pdpt = LAYOUT_PML4 + LAYOUT_PAGE, directory = pdpt + LAYOUT_PAGE;

@@ -72,8 +72,7 @@ static int ask_queue_num(struct vhost_user *vu)
 		return ret;
 	if (n == 0)
 		return vhost_user_fail(vu, -EPROTO, "GET_QUEUE_NUM: the back-end has no queues");
-	/* The specification says queues; QEMU, and so every back-end for network devices, means
-	 * pairs. */
+	/* The specification says queues; QEMU, and so every network back-end, means pairs. */
 	vu->max_queues = n < VHOST_USER_MAX_QUEUES / 2 ? 2 * (unsigned)n : VHOST_USER_MAX_QUEUES;
 	return 0;
 }

@@ -104,8 +104,7 @@ static int fail_call(struct vhost_user *vu, const char *call)
 	return vhost_user_fail(vu, -errno, "%s: %m", call);
 }
 
-/* Waits until the socket is ready. A hang-up counts as ready: the call that follows says what it
- * is. */
+/* Waits until the socket is ready. A hang-up counts as ready: the next call says what it is. */
 static int wait_ready(struct vhost_user *vu, short events, int64_t deadline)
 {
 	struct pollfd pollfd = {.fd = vu->fd, .events = events};

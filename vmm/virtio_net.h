@@ -56,8 +56,7 @@ unsigned virtio_net_data_queues(const struct virtio_net *net);
 /* Whether the driver has taken the feature. */
 bool virtio_net_acked(const struct virtio_net *net, unsigned bit);
 
-/* Obeys one command of at least two bytes, class and number, a private copy; and whether it could.
- */
+/* Obeys a command of at least two bytes, class and number, a private copy. Whether it could. */
 bool virtio_net_command(struct virtio_net *net, const uint8_t *bytes, size_t bytes_len);
 
 /* virtio_control.c: obeys all commands in the ring of the control queue (VIRTIO 1.2 sections 2.7

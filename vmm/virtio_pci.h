@@ -119,8 +119,7 @@ void virtio_pci_reset_done(struct virtio_pci *vp);
 void virtio_pci_complain(struct virtio_pci *vp, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* virtio_net.c, the one kind of device that there is: DRIVER_OK was set and all enabled queues are
- * sound; */
+/* virtio_net.c, the one kind of device: DRIVER_OK was set and all enabled queues are sound; */
 void virtio_net_start(struct virtio_pci *vp);
 /* the driver has reset a started device, and reads status 0 after virtio_pci_reset_done(); */
 void virtio_net_stop(struct virtio_pci *vp);
