@@ -11,7 +11,6 @@ enum {
 	SETUP_HEADER_MIN_END = 0x268, /* up to and with init_size */
 	BOOT_FLAG = 0xaa55,
 	PROTOCOL_64BIT = 0x20c,
-	ENTRY_64BIT = 0x200,
 	LOADER_UNDEFINED = 0xff,
 	SECTOR = 512,
 	CMDLINE_PLAUSIBLE = 0xffff, /* the header's cmdline_size is believed up to here */
@@ -74,6 +73,7 @@ static int check_header(const struct setup_header *hdr, struct refusal *why)
 		return refuse(why, ENOEXEC,
 			      "boot protocol %u.%u is too old; 2.12 (Linux 3.8) or newer is needed",
 			      hdr->version >> 8, hdr->version & 0xff);
+	/* We enter at the 32-bit entry, which every kernel has; those for amd64 have both. */
 	if (!(hdr->loadflags & LOADED_HIGH) || !(hdr->xloadflags & XLF_KERNEL_64))
 		return refuse(why, ENOEXEC, "has no 64-bit entry; an amd64 bzImage is needed");
 	return 0;
@@ -117,8 +117,6 @@ static int place_payload(struct boot *boot, const struct setup_header *hdr, stru
 		return refuse(why, ENOEXEC,
 			      "header tells of %u bytes, the file has %zu: truncated file",
 			      hdr->syssize * 16, payload_len);
-	if (payload_len <= ENTRY_64BIT)
-		return refuse(why, ENOEXEC, "ends before its entry: truncated file");
 	need = hdr->init_size > payload_len ? hdr->init_size : payload_len;
 	place = guest_ram_at(boot->ram, LAYOUT_KERNEL, need);
 	if (!place)
@@ -160,9 +158,7 @@ static int load_bzimage(struct boot *boot, struct refusal *why)
 	if (rc < 0)
 		return rc;
 	fill_zero_page(boot, &hdr);
-	boot->mode = BOOT_LONG_MODE;
-	boot->entry = boot->kernel_start + ENTRY_64BIT;
-	boot->argument = LAYOUT_ZERO_PAGE;
+	boot->entry = boot->kernel_start;
 	return 0;
 }
 
@@ -211,6 +207,7 @@ int boot_load(struct boot *boot, struct refusal *why)
 	int rc;
 
 	boot->entry = boot->kernel_start = boot->kernel_end = boot->initrd_start = 0;
+	boot->is_pvh = false;
 	if (!s || !s->load)
 		return refuse(why, ENOEXEC,
 			      "kernel %s: is %s; give a bzImage (/boot/vmlinuz-*) or an ELF "

@@ -4,12 +4,14 @@
  * Ownership: borrows the image and initrd for the call.
  * Failure:   0 or -errno with a refusal that says what the file is, or what does not fit.
  *
- * Sources: Linux Documentation/arch/x86/boot.rst (protocol 2.12 and later, 64-bit entry) and the
- * x86/HVM direct boot ABI (PVH). */
+ * Both kinds of kernel are entered in 32-bit protected mode without paging. Sources: Linux
+ * Documentation/arch/x86/boot.rst (protocol 2.12 and later, 32-bit entry) and the x86/HVM direct
+ * boot ABI (PVH). */
 #ifndef RINGWAY_VMM_BOOT_H
 #define RINGWAY_VMM_BOOT_H
 
 #include <asm/bootparam.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,20 +24,14 @@ struct boot_file {
 	const char *name; /* for refusals */
 };
 
-enum boot_mode {
-	BOOT_LONG_MODE,	     /* bzImage: 64-bit entry, identity mapped; argument in rsi */
-	BOOT_PROTECTED_MODE, /* PVH: 32-bit entry, no paging; argument in ebx */
-};
-
 struct boot {
 	const struct guest_ram *ram;
 	struct boot_file kernel;
 	struct boot_file initrd; /* len 0: none */
 	const char *cmdline;
 	/* Written by boot_load(). */
-	enum boot_mode mode;
+	bool is_pvh; /* and no bzImage */
 	uint64_t entry;
-	uint64_t argument; /* guest-physical address of boot_params or hvm_start_info */
 	uint64_t kernel_start;
 	uint64_t kernel_end; /* what the kernel needs in place, exclusive */
 	uint64_t initrd_start;

@@ -179,7 +179,6 @@ int boot_elf_load(struct boot *boot, struct refusal *why)
 	if (rc < 0)
 		return rc;
 	fill_start_page(boot);
-	boot->mode = BOOT_PROTECTED_MODE;
-	boot->argument = LAYOUT_ZERO_PAGE;
+	boot->is_pvh = true;
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -52,14 +53,14 @@ static int open_devices(struct machine *machine, struct refusal *why)
 {
 	struct bus *io = &machine->io;
 	unsigned n = machine->options->n_nets;
-	int rc = 0;
+	int rc = kvm_init_routes(&machine->kvm, n * VIRTIO_MAX_QUEUES);
 
 	machine->virtio = (struct virtio_world){.kvm = &machine->kvm,
 						.ram = &machine->ram,
 						.mmio = &machine->mmio,
 						.wake_fd = machine->wake_fd};
-	if (kvm_init_routes(&machine->kvm, n * VIRTIO_MAX_QUEUES) < 0)
-		return refuse(why, ENOMEM, "out of memory");
+	if (rc < 0)
+		return refuse(why, -rc, "interrupt routes: %s", strerror(-rc));
 	serial_init(&machine->serial, serial_irq, serial_transmit, machine);
 	bus_add(io, &(struct bus_range){"serial", PORT_COM1, SERIAL_PORTS, true, &serial_ops,
 					&machine->serial, 0, 0});
@@ -125,7 +126,7 @@ static int load_kernel(struct machine *machine, struct refusal *why)
 	if (options->kernel)
 		unmap_file(&boot->kernel);
 	unmap_file(&boot->initrd);
-	if (rc == 0 && machine->kvm.emulates && boot->mode == BOOT_LONG_MODE)
+	if (rc == 0 && machine->kvm.emulates && !boot->is_pvh)
 		say("this host's /dev/kvm emulates every instruction (kvm_pvm): a distribution "
 		    "kernel will not boot in useful time; the built-in guest will. Use a host with "
 		    "VMX or SVM, or QEMU");

@@ -29,8 +29,7 @@ static void print_memory_map(const struct machine *machine)
 			    range[i].type == BOOT_RANGE_RAM ? "RAM" : "reserved");
 	print_range(LAYOUT_PCI_WINDOW, LAYOUT_PCI_WINDOW_END, "PCI window");
 	print_range(boot->kernel_start, boot->kernel_end, "kernel");
-	printf("    entered at 0x%lx (%s)\n", boot->entry,
-	       boot->mode == BOOT_LONG_MODE ? "64-bit" : "PVH");
+	printf("    entered at 0x%lx (%s)\n", boot->entry, boot->is_pvh ? "PVH" : "bzImage");
 	if (boot->initrd.len)
 		print_range(boot->initrd_start, boot->initrd_start + boot->initrd.len, "initrd");
 }

@@ -6,7 +6,7 @@
  * Ownership: keeps its descriptors and the shared page; borrows the machine.
  * Failure:   0 or -errno with a refusal; at run time a stop cause and a line on standard error.
  *
- * Sources of the first state: Linux Documentation/arch/x86/boot.rst (64-bit protocol), the x86/HVM
+ * Sources of the first state: Linux Documentation/arch/x86/boot.rst (32-bit protocol), the x86/HVM
  * direct boot ABI, Linux Documentation/virt/kvm/cpuid.rst, Intel SDM vol. 2A, CPUID. */
 #ifndef RINGWAY_VMM_VCPU_H
 #define RINGWAY_VMM_VCPU_H
@@ -59,7 +59,7 @@ struct vcpu_topology {
 int vcpu_state_init(int vcpu_fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
 		    struct refusal *why);
 
-/* Segments, page tables and registers for the entry of the kernel: of the first vCPU. The others
+/* Segments and registers for the entry of the kernel: of the first vCPU. The others
  * wait for it to start them. */
 int vcpu_state_enter(int vcpu_fd, const struct boot *boot, struct refusal *why);
 
