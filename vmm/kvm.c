@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -13,15 +12,6 @@
 enum { IOAPIC_PINS = GSI_MSI_FIRST };
 
 static const char device_path[] = "/dev/kvm";
-
-/* By their numbers. */
-#define NEEDED(name) [KVM_CAP_##name] = #name
-static const char *const needed[] = {NEEDED(IRQCHIP),	     NEEDED(USER_MEMORY),
-				     NEEDED(SET_TSS_ADDR),   NEEDED(SET_IDENTITY_MAP_ADDR),
-				     NEEDED(EXT_CPUID),	     NEEDED(IRQFD),
-				     NEEDED(IOEVENTFD),	     NEEDED(IOEVENTFD_ANY_LENGTH),
-				     NEEDED(IRQ_ROUTING),    NEEDED(SIGNAL_MSI),
-				     NEEDED(IMMEDIATE_EXIT), NEEDED(PIT2)};
 
 static int open_device(struct kvm *kvm, struct refusal *why)
 {
@@ -43,25 +33,19 @@ static int open_device(struct kvm *kvm, struct refusal *why)
 		      errno == EBUSY ? "; another hypervisor (VirtualBox?) holds the CPU" : "");
 }
 
-/* All that is missing is named at once. */
-static int check_capabilities(struct kvm *kvm, struct refusal *why)
+/* Of all capabilities that we need, IMMEDIATE_EXIT came last to KVM. */
+static int check_version(struct kvm *kvm, struct refusal *why)
 {
-	char missing[200] = "";
-	size_t len = 0;
 	int version = ioctl(kvm->fd, KVM_GET_API_VERSION, 0);
 
 	if (version != KVM_API_VERSION)
 		return refuse(why, ENOTSUP, "%s: API version %d, 12 is needed: is it KVM?",
 			      device_path, version);
-	for (size_t cap = 0; cap < sizeof(needed) / sizeof(needed[0]); cap++)
-		if (needed[cap] && ioctl(kvm->fd, KVM_CHECK_EXTENSION, cap) <= 0 &&
-		    len < sizeof(missing))
-			len += (size_t)snprintf(missing + len, sizeof(missing) - len, " %s",
-						needed[cap]);
-	if (len)
-		return refuse(why, ENOTSUP,
-			      "%s: this kernel's KVM lacks%s; a newer kernel is needed",
-			      device_path, missing);
+	if (ioctl(kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_IMMEDIATE_EXIT) <= 0)
+		return refuse(
+			why, ENOTSUP,
+			"%s: this kernel's KVM lacks IMMEDIATE_EXIT; a newer kernel is needed",
+			device_path);
 	kvm->has_tsc_deadline = ioctl(kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 	kvm->has_stats = ioctl(kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_BINARY_STATS_FD) > 0;
 	return 0;
@@ -102,7 +86,7 @@ int kvm_open(struct kvm *kvm, struct refusal *why)
 	int rc;
 
 	*kvm = (struct kvm){.fd = -1, .vm_fd = -1, .call = call_vm};
-	rc = open_device(kvm, why) ?: check_capabilities(kvm, why) ?: create_vm(kvm, why);
+	rc = open_device(kvm, why) ?: check_version(kvm, why) ?: create_vm(kvm, why);
 	if (rc == 0) {
 		kvm->run_len = ioctl(kvm->fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 		kvm->emulates = access("/sys/module/kvm_pvm", F_OK) == 0;
