@@ -7,12 +7,6 @@
 #include "vmm/vcpu.h"
 
 enum {
-	SELECTOR_CODE = 0x10,
-	SELECTOR_DATA = 0x18,
-	SELECTOR_TSS = 0x20,
-};
-
-enum {
 	MAX_CPUID_ENTRIES = 256,
 	LEAF_HYPERVISOR = 0x40000000,
 	LEAF_TIMING = 0x40000010, /* eax: kHz of the TSC, ebx: kHz of the APIC bus */
@@ -29,11 +23,6 @@ enum {
 	LEVEL_SMT = 1 << 8,
 	LEVEL_CORE = 2 << 8,
 };
-
-/* Descriptors, flat and present: Intel SDM vol. 3A, 3.4.5 and 7.2.3. */
-static const uint64_t CODE = 0x00cf9b000000ffff;
-static const uint64_t DATA = 0x00cf93000000ffff;
-static const uint64_t TSS = 0x00008b0000000067; /* busy */
 
 /* One by one: KVMs without hardware refuse some of them, and the guest can live without. */
 static void set_msrs(int fd)
@@ -57,13 +46,9 @@ static void set_msrs(int fd)
 static void adapt_leaf_1(struct kvm_cpuid_entry2 *e, const struct vcpu_topology *t)
 {
 	e->ebx = (e->ebx & 0xff) | CLFLUSH_QUADWORDS << 8 | (t->n_cpus & 0xff) << 16 | t->id << 24;
-	e->ecx = (e->ecx & ~(uint32_t)(ECX1_VMX | ECX1_PDCM | ECX1_TSC_DEADLINE)) | ECX1_HYPERVISOR;
-	if (t->tsc_deadline)
-		e->ecx |= ECX1_TSC_DEADLINE;
-	e->edx |= EDX1_MTRR;
-	e->edx &= ~(uint32_t)EDX1_HTT;
-	if (t->n_cpus > 1)
-		e->edx |= EDX1_HTT;
+	e->ecx = (e->ecx & ~(uint32_t)(ECX1_VMX | ECX1_PDCM | ECX1_TSC_DEADLINE)) |
+		 ECX1_HYPERVISOR | (t->tsc_deadline ? ECX1_TSC_DEADLINE : 0);
+	e->edx = (e->edx & ~(uint32_t)EDX1_HTT) | EDX1_MTRR | (t->n_cpus > 1 ? EDX1_HTT : 0);
 }
 
 /* Extended topology: one thread a core, all cores in one package. */
@@ -152,34 +137,28 @@ int vcpu_state_init(int fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
 	return KVM_CALL(fd, KVM_SET_CPUID2, &cpuid, why);
 }
 
-/* The segment that a CPU makes of a descriptor. */
-static struct kvm_segment segment_of(uint16_t selector, uint64_t d)
-{
-	bool in_pages = d >> 55 & 1;
-
-	return (struct kvm_segment){.selector = selector,
-				    .limit = in_pages ? 0xffffffff : d & 0xffff,
-				    .type = d >> 40 & 0xf,
-				    .s = d >> 44 & 1,
-				    .present = d >> 47 & 1,
-				    .db = d >> 54 & 1,
-				    .g = in_pages};
-}
-
+/* Flat and present, the task state busy, once as descriptors and once as the CPU holds them: Intel
+ * SDM vol. 3A, 3.4.5 and 7.2.3. The selectors are those that kernels expect. */
 static void set_segments(struct kvm_sregs *sregs, const struct guest_ram *ram)
 {
-	const uint64_t gdt[] = {
-		[SELECTOR_CODE / 8] = CODE, [SELECTOR_DATA / 8] = DATA, [SELECTOR_TSS / 8] = TSS};
+	static const uint64_t gdt[] = {0, 0, 0x00cf9b000000ffff, 0x00cf93000000ffff,
+				       0x00008b0000000067};
+	const struct kvm_segment data = {.selector = 0x18,
+					 .limit = 0xffffffff,
+					 .type = 3,
+					 .s = 1,
+					 .present = 1,
+					 .db = 1,
+					 .g = 1};
 
 	memcpy(guest_ram_at(ram, LAYOUT_GDT, sizeof(gdt)), gdt, sizeof(gdt));
-	sregs->cs = segment_of(SELECTOR_CODE, CODE);
-	sregs->ds = segment_of(SELECTOR_DATA, DATA);
-	sregs->es = sregs->fs = sregs->gs = sregs->ss = sregs->ds;
-	sregs->tr = segment_of(SELECTOR_TSS, TSS);
-	sregs->gdt.base = LAYOUT_GDT;
-	sregs->gdt.limit = sizeof(gdt) - 1;
-	sregs->idt.base = 0;
-	sregs->idt.limit = 0;
+	sregs->gdt = (struct kvm_dtable){.base = LAYOUT_GDT, .limit = sizeof(gdt) - 1};
+	sregs->idt = (struct kvm_dtable){.limit = 0};
+	sregs->cs = sregs->ds = sregs->es = sregs->fs = sregs->gs = sregs->ss = data;
+	sregs->cs.selector = 0x10;
+	sregs->cs.type = 0xb;
+	sregs->tr =
+		(struct kvm_segment){.selector = 0x20, .limit = 0x67, .type = 0xb, .present = 1};
 }
 
 int vcpu_state_enter(int fd, const struct boot *boot, struct refusal *why)
