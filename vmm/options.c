@@ -93,16 +93,6 @@ static int take_size(void *place, const struct known *known, char *text, struct 
 	return 0;
 }
 
-static int take_hugepages(void *place, const struct known *known, char *text, struct refusal *why)
-{
-	static const uint64_t sizes[] = {2 << 20, 1 << 30};
-	unsigned choice = 0;
-	int rc = take_choice(&choice, known, text, why);
-
-	*(uint64_t *)place = sizes[choice];
-	return rc;
-}
-
 static int take_pins(void *place, const struct known *known, char *text, struct refusal *why)
 {
 	const struct known cpu = {.name = known->name, .value = "0-1023"};
@@ -117,14 +107,6 @@ static int take_pins(void *place, const struct known *known, char *text, struct 
 		rc = take_number(&options->pin[options->n_pins++], &cpu, part, why);
 	}
 	return rc;
-}
-
-static int take_socket(void *place, const struct known *known, char *text, struct refusal *why)
-{
-	if (strlen(text) > SOCKET_PATH_MAX)
-		return refuse(why, EINVAL, "--net: socket path is longer than %d bytes",
-			      SOCKET_PATH_MAX);
-	return take_text(place, known, text, why);
 }
 
 static int take_mac(void *place, const struct known *known, char *text, struct refusal *why)
@@ -157,7 +139,7 @@ static const struct known *find(const struct known *table, size_t n, const char 
 #define NET(member)    offsetof(struct options_net, member)
 
 static const struct known net_keys[] = {
-	{"socket", "PATH", take_socket, NET(socket), NULL},
+	{"socket", "PATH", take_text, NET(socket), NULL},
 	{"mac", "MAC", take_mac, NET(mac), NULL},
 	{"queues", "1-16", take_number, NET(pairs), NULL},
 	{"mtu", "68-65535", take_number, NET(mtu), NULL},
@@ -208,7 +190,7 @@ static const struct known table[] = {
 	 "ours: client connects to PATH (default), server listens there"},
 	{"--console", "WHERE", take_text, MEMBER(console),
 	 "stdio (default), pty, pty:LINK, file:PATH or none"},
-	{"--hugepages", "2M|1G", take_hugepages, MEMBER(page_size), "guest memory in huge pages"},
+	{"--hugepages", "2M|1G", take_size, MEMBER(page_size), "guest memory in huge pages"},
 	{"--prealloc", NULL, take_flag, MEMBER(prealloc),
 	 "touch all guest memory before the start"},
 	{"--pin", "LIST", take_pins, 0, "host CPUs for the vCPUs in turn, such as 2,3"},
@@ -275,6 +257,10 @@ static int check_whole(struct options *options, struct refusal *why)
 	if (options->memory < least)
 		return refuse(why, EINVAL, "--memory: %lu KiB is too small; at least %lu MiB",
 			      options->memory >> 10, least >> 20);
+	if (options->page_size != 4 << 10 && options->page_size != 2 << 20 &&
+	    options->page_size != 1 << 30)
+		return refuse(why, EINVAL, "--hugepages: %lu KiB is none of 2M|1G",
+			      options->page_size >> 10);
 	if (options->memory % options->page_size)
 		return refuse(why, EINVAL, "--memory: must be a multiple of %lu KiB",
 			      options->page_size >> 10);
@@ -286,6 +272,9 @@ static int check_whole(struct options *options, struct refusal *why)
 	for (unsigned i = 0; i < options->n_nets; i++) {
 		struct options_net *net = &options->net[i];
 
+		if (strlen(net->socket) > SOCKET_PATH_MAX)
+			return refuse(why, EINVAL, "--net: socket path is longer than %d bytes",
+				      SOCKET_PATH_MAX);
 		for (unsigned j = 0; j < i; j++)
 			if (strcmp(net->socket, options->net[j].socket) == 0)
 				return refuse(why, EINVAL, "--net: socket %s is given twice",
@@ -304,7 +293,7 @@ int options_parse(struct options *options, int argc, char **argv, struct refusal
 	*options = (struct options){.name = name,
 				    .append = none,
 				    .console = stdio,
-				    .page_size = 4096,
+				    .page_size = 4 << 10,
 				    .n_cpus = 1,
 				    .sandbox = SANDBOX_KILL,
 				    .stop_timeout_s = 10,
