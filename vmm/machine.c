@@ -216,9 +216,7 @@ void machine_halt(struct machine *machine)
 	/* A thread that still waits at the gate must pass it to see that it has to end. */
 	machine_run(machine);
 	for (unsigned i = 0; i < machine->n_vcpus; i++)
-		vcpu_kick(&machine->vcpu[i]);
-	for (unsigned i = 0; i < machine->n_vcpus; i++)
-		vcpu_join(&machine->vcpu[i]);
+		vcpu_stop(&machine->vcpu[i]);
 }
 
 void machine_press_power_button(struct machine *machine)

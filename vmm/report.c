@@ -157,7 +157,7 @@ static void print_memory(const struct machine *machine)
 
 void report_stats(struct machine *machine)
 {
-	const struct timespec *entered = &machine->vcpu[0].entered_at;
+	const int64_t entered_ns = machine->vcpu[0].entered_ns;
 
 	for (unsigned i = 0; i < machine->n_vcpus; i++)
 		print_exits(&machine->vcpu[i]);
@@ -169,9 +169,8 @@ void report_stats(struct machine *machine)
 	pthread_mutex_unlock(&machine->lock);
 	say("stats: interrupt routes set %lu, console bytes dropped %lu",
 	    machine->kvm.n_route_updates, machine->console.n_dropped);
-	if (entered->tv_sec)
+	if (entered_ns)
 		say("stats: start to first guest instruction: %.2f ms",
-		    (double)entered->tv_sec * 1e3 + (double)entered->tv_nsec / 1e6 -
-			    (double)machine->born_ns / 1e6);
+		    (double)(entered_ns - machine->born_ns) / 1e6);
 	print_memory(machine);
 }

@@ -161,7 +161,7 @@ static void *run_vcpu(void *arg)
 	}
 	pthread_mutex_lock(&machine->gate);
 	pthread_mutex_unlock(&machine->gate);
-	clock_gettime(CLOCK_MONOTONIC, &vcpu->entered_at);
+	vcpu->entered_ns = machine_now_ns();
 	while (stop_cause_of(&machine->stop) == STOP_NONE) {
 		if (ioctl(vcpu->fd, KVM_RUN, 0) == 0)
 			vcpu_handle_exit(vcpu, vcpu->run);
@@ -182,19 +182,14 @@ int vcpu_start(struct vcpu *vcpu, struct refusal *why)
 	return 0;
 }
 
-void vcpu_kick(struct vcpu *vcpu)
+void vcpu_stop(struct vcpu *vcpu)
 {
 	if (!vcpu->has_thread)
 		return;
 	/* The flag for a thread that is about to enter the guest, the signal for one inside. */
 	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 	pthread_kill(vcpu->thread, SIGUSR1);
-}
-
-void vcpu_join(struct vcpu *vcpu)
-{
-	if (vcpu->has_thread)
-		pthread_join(vcpu->thread, NULL);
+	pthread_join(vcpu->thread, NULL);
 	vcpu->has_thread = false;
 }
 

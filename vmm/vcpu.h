@@ -13,7 +13,6 @@
 
 #include <linux/kvm.h>
 #include <pthread.h>
-#include <time.h>
 
 #include "vmm/boot.h"
 #include "vmm/kvm.h"
@@ -33,14 +32,13 @@ struct vcpu {
 	pthread_t thread;
 	bool has_thread;
 	uint64_t n_exits[VCPU_N_REASONS];
-	struct timespec entered_at; /* CLOCK_MONOTONIC, before the first instruction */
+	int64_t entered_ns; /* CLOCK_MONOTONIC, before the first instruction */
 };
 
 int vcpu_open(struct vcpu *vcpu, struct machine *machine, unsigned id, struct refusal *why);
 int vcpu_start(struct vcpu *vcpu, struct refusal *why);
-/* Makes the thread look at machine->stop. */
-void vcpu_kick(struct vcpu *vcpu);
-void vcpu_join(struct vcpu *vcpu);
+/* Makes the thread look at machine->stop, which has a cause, and waits for its end. */
+void vcpu_stop(struct vcpu *vcpu);
 void vcpu_close(struct vcpu *vcpu);
 
 /* Answers the exit in *run; for the run loop and the tests. */
