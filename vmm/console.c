@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -95,9 +94,10 @@ static int open_pty(struct console *console, const char *link, struct refusal *w
 {
 	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	struct termios raw;
+	char name[64];
 
 	if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 ||
-	    ptsname_r(fd, console->pty_name, sizeof(console->pty_name)) != 0) {
+	    ptsname_r(fd, name, sizeof(name)) != 0) {
 		int error = errno;
 
 		close(fd);
@@ -105,7 +105,7 @@ static int open_pty(struct console *console, const char *link, struct refusal *w
 			      strerror(error));
 	}
 	console->in_fd = console->out_fd = fd;
-	console->pty_peer = open(console->pty_name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	console->pty_peer = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (console->pty_peer >= 0 && tcgetattr(console->pty_peer, &raw) == 0) {
 		cfmakeraw(&raw);
 		tcsetattr(console->pty_peer, TCSANOW, &raw);
@@ -116,11 +116,11 @@ static int open_pty(struct console *console, const char *link, struct refusal *w
 		/* A link of a former run may go, anything else is not ours. */
 		if (lstat(link, &st) == 0 && S_ISLNK(st.st_mode))
 			unlink(link);
-		if (symlink(console->pty_name, link) < 0)
+		if (symlink(name, link) < 0)
 			return refuse(why, errno, "console: cannot make the link %s: %m", link);
-		snprintf(console->link_path, sizeof(console->link_path), "%s", link);
+		console->link = link;
 	}
-	say("console: %s", *link ? link : console->pty_name);
+	say("console: %s", *link ? link : name);
 	return 0;
 }
 
@@ -209,8 +209,8 @@ void console_close(struct console *console)
 
 	console_suspend();
 	guarded_fd = -1;
-	if (console->link_path[0])
-		unlink(console->link_path);
+	if (console->link)
+		unlink(console->link);
 	if (console->out_fd > STDERR_FILENO && ended)
 		close(console->out_fd);
 	close(console->pty_peer);

@@ -57,8 +57,7 @@ struct vcpu_topology {
 int vcpu_state_init(int vcpu_fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
 		    struct refusal *why);
 
-/* Segments and registers for the entry of the kernel: of the first vCPU. The others
- * wait for it to start them. */
+/* Segments and registers of the first vCPU, which enters the kernel and starts the others. */
 int vcpu_state_enter(int vcpu_fd, const struct boot *boot, struct refusal *why);
 
 /* Adapts what KVM supports to one vCPU. The table has room for two entries more. */
