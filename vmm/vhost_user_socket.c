@@ -90,7 +90,8 @@ int vhost_user_listen(const char *path)
 	/* A socket that nobody listens on is a leftover. */
 	if (probe >= 0 && connect(probe, to, sizeof(address)) < 0 && errno == ECONNREFUSED)
 		unlink(path);
-	close(probe);
+	if (probe >= 0)
+		close(probe);
 	if (bind(fd, to, sizeof(address)) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
 		return fd;
 	err = errno == EADDRINUSE && !is_socket ? EEXIST : errno;
