@@ -18,6 +18,7 @@ build     libbsd-dev
 build     libpcap-dev              filters of captures
 build     libinih-dev              INI files
 build     libseccomp-dev           what the launcher allows itself
+build     libelf-dev               the launcher reads ELF kernels
 build     libxdp-dev               DPDK's AF_XDP ports
 build     libbpf-dev
 build     libibverbs-dev           and its mlx5 ports

@@ -1,6 +1,6 @@
 #include <assert.h>
-#include <elf.h>
 #include <errno.h>
+#include <gelf.h>
 #include <string.h>
 
 #include "vmm/boot.h"
@@ -51,146 +51,89 @@ struct start_page {
 	struct start_range range[BOOT_MAX_RANGES];
 };
 
-/* What matters of an ELF file and of one of its program headers, of either class. */
-struct elf {
-	const struct boot_file *file;
-	bool is64;
-	uint64_t offset; /* of the program headers */
-	unsigned n, stride, machine;
-};
-
-struct segment {
-	uint32_t type;
-	uint64_t offset;
-	uint64_t file_len;
-	uint64_t paddr;
-	uint64_t mem_len;
-};
-
-#define SEGMENT(p) ((struct segment){p.p_type, p.p_offset, p.p_filesz, p.p_paddr, p.p_memsz})
-
-/* Copies what may stand unaligned; false if it passes the end of the file. */
-static bool read_file(const struct boot_file *file, uint64_t offset, void *to, uint64_t len)
+/* Looks for the PVH entry in a segment of notes. Returns 0 when there is none. */
+static uint64_t pvh_entry_in(Elf *elf, const GElf_Phdr *segment)
 {
-	if (offset > file->len || len > file->len - offset)
-		return false;
-	memcpy(to, file->bytes + offset, len);
-	return true;
-}
+	Elf_Data *notes = elf_getdata_rawchunk(elf, (int64_t)segment->p_offset, segment->p_filesz,
+					       ELF_T_NHDR);
+	size_t at = 0, name, desc;
+	uint64_t entry = 0;
+	GElf_Nhdr note;
 
-static bool segment_at(const struct elf *elf, unsigned i, struct segment *s)
-{
-	uint64_t at = elf->offset + (uint64_t)i * elf->stride;
-	Elf64_Phdr p64;
-	Elf32_Phdr p32;
+	while (notes && entry == 0 && (at = gelf_getnote(notes, at, &note, &name, &desc)) > 0) {
+		const uint8_t *bytes = notes->d_buf;
 
-	if (elf->offset > elf->file->len ||
-	    !read_file(elf->file, at, elf->is64 ? (void *)&p64 : &p32,
-		       elf->is64 ? sizeof(p64) : sizeof(p32)))
-		return false;
-	*s = elf->is64 ? SEGMENT(p64) : SEGMENT(p32);
-	return s->offset <= elf->file->len && s->file_len <= elf->file->len - s->offset;
-}
-
-static int read_header(struct elf *elf, const struct boot_file *file, struct refusal *why)
-{
-	Elf64_Ehdr e64;
-	Elf32_Ehdr e32;
-
-	*elf = (struct elf){.file = file,
-			    .is64 = file->len > EI_CLASS && file->bytes[EI_CLASS] == ELFCLASS64};
-	if (!read_file(file, 0, elf->is64 ? (void *)&e64 : &e32,
-		       elf->is64 ? sizeof(e64) : sizeof(e32)))
-		return refuse(why, ENOEXEC, "ELF header is cut short");
-	elf->offset = elf->is64 ? e64.e_phoff : e32.e_phoff;
-	elf->n = elf->is64 ? e64.e_phnum : e32.e_phnum;
-	elf->stride = elf->is64 ? e64.e_phentsize : e32.e_phentsize;
-	elf->machine = elf->is64 ? e64.e_machine : e32.e_machine;
-	if (file->bytes[EI_DATA] != ELFDATA2LSB ||
-	    (elf->machine != EM_X86_64 && elf->machine != EM_386))
-		return refuse(why, ENOEXEC, "ELF file of machine %u; x86 is needed", elf->machine);
-	if (elf->n == 0 || elf->n > MAX_PROGRAM_HEADERS)
-		return refuse(why, ENOEXEC, "ELF file with %u program headers", elf->n);
-	return 0;
-}
-
-/* Looks for the PVH entry in one note segment. Every step moves on by at least a note header, so
- * the length of the file bounds the walk. Returns 0 when there is none. */
-static uint64_t pvh_entry_in(const struct boot_file *file, const struct segment *segment)
-{
-	uint64_t at = segment->offset, left = segment->file_len;
-
-	while (left >= sizeof(Elf32_Nhdr)) {
-		Elf32_Nhdr note;
-		uint64_t name_len, desc_len, entry = 0;
-
-		memcpy(&note, file->bytes + at, sizeof(note));
-		at += sizeof(note);
-		left -= sizeof(note);
-		name_len = ((uint64_t)note.n_namesz + 3) & ~UINT64_C(3);
-		desc_len = ((uint64_t)note.n_descsz + 3) & ~UINT64_C(3);
-		if (name_len > left || desc_len > left - name_len)
-			return 0;
 		if (note.n_type == NOTE_PHYS32_ENTRY && note.n_namesz == 4 &&
-		    memcmp(file->bytes + at, "Xen", 4) == 0 &&
-		    (note.n_descsz == 4 || note.n_descsz == 8)) {
-			memcpy(&entry, file->bytes + at + name_len, note.n_descsz);
-			return entry;
-		}
-		at += name_len + desc_len;
-		left -= name_len + desc_len;
+		    memcmp(bytes + name, "Xen", 4) == 0 &&
+		    (note.n_descsz == 4 || note.n_descsz == 8))
+			memcpy(&entry, bytes + desc, note.n_descsz);
 	}
-	return 0;
+	return entry;
 }
 
-static int load_segment(struct boot *boot, const struct segment *segment, struct refusal *why)
+static int load_segment(struct boot *boot, const GElf_Phdr *segment, struct refusal *why)
 {
 	uint8_t *place;
 
-	if (segment->mem_len == 0)
+	if (segment->p_memsz == 0)
 		return 0;
-	if (segment->file_len > segment->mem_len)
+	if (segment->p_filesz > segment->p_memsz)
 		return refuse(why, ENOEXEC, "ELF segment larger in the file than in memory");
 	/* Below 1 MiB the launcher's own tables lie. */
-	place = segment->paddr >= LAYOUT_HIGH_RAM
-			? guest_ram_at(boot->ram, segment->paddr, segment->mem_len)
+	place = segment->p_paddr >= LAYOUT_HIGH_RAM
+			? guest_ram_at(boot->ram, segment->p_paddr, segment->p_memsz)
 			: NULL;
-	if (!place || segment->paddr >= LAYOUT_RAM_HOLE)
+	if (!place || segment->p_paddr >= LAYOUT_RAM_HOLE)
 		return refuse(why, ENOSPC,
 			      "ELF segment at 0x%lx, %lu KiB, lies outside of the memory from 1 "
 			      "MiB to %lu MiB; raise --memory",
-			      segment->paddr, segment->mem_len >> 10,
+			      segment->p_paddr, segment->p_memsz >> 10,
 			      guest_ram_low_end(boot->ram) >> 20);
-	memcpy(place, boot->kernel.bytes + segment->offset, segment->file_len);
-	if (boot->kernel_start == 0 || segment->paddr < boot->kernel_start)
-		boot->kernel_start = segment->paddr;
-	if (segment->paddr + segment->mem_len > boot->kernel_end)
-		boot->kernel_end = segment->paddr + segment->mem_len;
+	memcpy(place, boot->kernel.bytes + segment->p_offset, segment->p_filesz);
+	if (boot->kernel_start == 0 || segment->p_paddr < boot->kernel_start)
+		boot->kernel_start = segment->p_paddr;
+	if (segment->p_paddr + segment->p_memsz > boot->kernel_end)
+		boot->kernel_end = segment->p_paddr + segment->p_memsz;
+	return 0;
+}
+
+static int check_header(const GElf_Ehdr *header, struct refusal *why)
+{
+	if (header->e_ident[EI_DATA] != ELFDATA2LSB ||
+	    (header->e_machine != EM_X86_64 && header->e_machine != EM_386))
+		return refuse(why, ENOEXEC, "ELF file of machine %u; x86 is needed",
+			      header->e_machine);
+	if (header->e_phnum == 0 || header->e_phnum > MAX_PROGRAM_HEADERS)
+		return refuse(why, ENOEXEC, "ELF file with %u program headers", header->e_phnum);
 	return 0;
 }
 
 /* Notes first: what has no entry for us is not loaded. */
-static int load_segments(struct boot *boot, struct refusal *why)
+static int load_segments(struct boot *boot, Elf *elf, struct refusal *why)
 {
-	const struct boot_file *file = &boot->kernel;
-	struct elf elf;
-	struct segment s[MAX_PROGRAM_HEADERS];
-	int rc = read_header(&elf, file, why);
+	const size_t len = boot->kernel.len;
+	GElf_Phdr s[MAX_PROGRAM_HEADERS];
+	GElf_Ehdr header;
+	int rc;
 
-	for (unsigned i = 0; rc == 0 && i < elf.n; i++) {
-		if (!segment_at(&elf, i, &s[i]))
+	if (!elf || !gelf_getehdr(elf, &header))
+		return refuse(why, ENOEXEC, "ELF header is cut short or damaged");
+	rc = check_header(&header, why);
+	for (int i = 0; rc == 0 && i < header.e_phnum; i++) {
+		if (!gelf_getphdr(elf, i, &s[i]) || s[i].p_offset > len ||
+		    s[i].p_filesz > len - s[i].p_offset)
 			return refuse(why, ENOEXEC,
-				      "ELF segment %u passes the end of the file: truncated file",
+				      "ELF segment %d passes the end of the file: truncated file",
 				      i);
-		if (s[i].type == PT_NOTE && boot->entry == 0)
-			boot->entry = pvh_entry_in(file, &s[i]);
+		if (s[i].p_type == PT_NOTE && boot->entry == 0)
+			boot->entry = pvh_entry_in(elf, &s[i]);
 	}
 	if (rc == 0 && boot->entry == 0)
 		return refuse(why, ENOEXEC,
 			      "ELF file without a PVH entry note; build with CONFIG_PVH=y or give "
 			      "the bzImage");
-	for (unsigned i = 0; rc == 0 && i < elf.n; i++)
-		if (s[i].type == PT_LOAD)
+	for (int i = 0; rc == 0 && i < header.e_phnum; i++)
+		if (s[i].p_type == PT_LOAD)
 			rc = load_segment(boot, &s[i], why);
 	return rc;
 }
@@ -219,8 +162,14 @@ static void fill_start_page(const struct boot *boot)
 
 int boot_elf_load(struct boot *boot, struct refusal *why)
 {
-	int rc = load_segments(boot, why);
+	Elf *elf;
+	int rc;
 
+	elf_version(EV_CURRENT);
+	/* It is only read, although the prototype does not say so. */
+	elf = elf_memory((char *)(uintptr_t)boot->kernel.bytes, boot->kernel.len);
+	rc = load_segments(boot, elf, why);
+	elf_end(elf);
 	if (rc < 0)
 		return rc;
 	if (boot->entry < boot->kernel_start || boot->entry >= boot->kernel_end)
@@ -230,7 +179,6 @@ int boot_elf_load(struct boot *boot, struct refusal *why)
 	if (rc < 0)
 		return rc;
 	fill_start_page(boot);
-	boot->mode = BOOT_PROTECTED_MODE;
-	boot->argument = LAYOUT_ZERO_PAGE;
+	boot->is_pvh = true;
 	return 0;
 }

@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,10 +19,10 @@ enum {
 	FILE_MODE = 0600,
 };
 
-static struct termios guarded_settings;
+static struct termios guarded_settings; /* as the terminal was found */
 static volatile sig_atomic_t guarded_fd = -1;
 
-static void restore_guarded(void)
+void console_suspend(void)
 {
 	if (guarded_fd >= 0)
 		tcsetattr(guarded_fd, TCSANOW, &guarded_settings);
@@ -30,16 +30,15 @@ static void restore_guarded(void)
 
 static void on_fault(int signal)
 {
-	restore_guarded();
-	/* The handler is gone by now (SA_RESETHAND); the fault happens again and ends the process.
-	 */
+	console_suspend();
+	/* The handler is gone by now (SA_RESETHAND): this time the signal ends the process. */
 	raise(signal);
 }
 
 static void on_forbidden_call(int signal, siginfo_t *info, void *context)
 {
 	(void)signal, (void)context;
-	restore_guarded();
+	console_suspend();
 	say("sandbox: system call %d is not allowed; please report this; --sandbox off goes on "
 	    "without",
 	    info->si_syscall);
@@ -62,13 +61,13 @@ static bool in_foreground(int fd)
 	return isatty(fd) && tcgetpgrp(fd) == getpgrp();
 }
 
-static void make_raw(const struct console *console)
+static void make_raw(void)
 {
-	struct termios raw = console->saved;
+	struct termios raw = guarded_settings;
 
 	cfmakeraw(&raw);
 	/* The guest ends its lines with CR LF; our own lines keep their shape, too. */
-	raw.c_oflag = console->saved.c_oflag;
+	raw.c_oflag = guarded_settings.c_oflag;
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
 
@@ -79,12 +78,11 @@ static int open_stdio(struct console *console)
 	console->out_fd = STDOUT_FILENO;
 	if (isatty(STDIN_FILENO)) {
 		/* In the background the terminal belongs to somebody else. */
-		if (!in_foreground(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &console->saved) < 0)
+		if (!in_foreground(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &guarded_settings) < 0)
 			return 0;
 		console->is_terminal = true;
-		guarded_settings = console->saved;
 		guarded_fd = STDIN_FILENO;
-		make_raw(console);
+		make_raw();
 	} else if (fstat(STDIN_FILENO, &st) < 0 || S_ISCHR(st.st_mode)) {
 		return 0; /* closed, or /dev/null */
 	}
@@ -96,18 +94,18 @@ static int open_pty(struct console *console, const char *link, struct refusal *w
 {
 	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	struct termios raw;
+	char name[64];
 
 	if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 ||
-	    ptsname_r(fd, console->pty_name, sizeof(console->pty_name)) != 0) {
+	    ptsname_r(fd, name, sizeof(name)) != 0) {
 		int error = errno;
 
-		if (fd >= 0)
-			close(fd);
+		close(fd);
 		return refuse(why, error, "console: cannot make a pseudo-terminal: %s",
 			      strerror(error));
 	}
 	console->in_fd = console->out_fd = fd;
-	console->pty_peer = open(console->pty_name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	console->pty_peer = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (console->pty_peer >= 0 && tcgetattr(console->pty_peer, &raw) == 0) {
 		cfmakeraw(&raw);
 		tcsetattr(console->pty_peer, TCSANOW, &raw);
@@ -118,11 +116,11 @@ static int open_pty(struct console *console, const char *link, struct refusal *w
 		/* A link of a former run may go, anything else is not ours. */
 		if (lstat(link, &st) == 0 && S_ISLNK(st.st_mode))
 			unlink(link);
-		if (symlink(console->pty_name, link) < 0)
+		if (symlink(name, link) < 0)
 			return refuse(why, errno, "console: cannot make the link %s: %m", link);
-		snprintf(console->link_path, sizeof(console->link_path), "%s", link);
+		console->link = link;
 	}
-	say("console: %s", *link ? link : console->pty_name);
+	say("console: %s", *link ? link : name);
 	return 0;
 }
 
@@ -209,14 +207,13 @@ void console_close(struct console *console)
 {
 	bool ended = end_writer(console);
 
-	console_suspend(console);
+	console_suspend();
 	guarded_fd = -1;
-	if (console->link_path[0])
-		unlink(console->link_path);
+	if (console->link)
+		unlink(console->link);
 	if (console->out_fd > STDERR_FILENO && ended)
 		close(console->out_fd);
-	if (console->pty_peer >= 0)
-		close(console->pty_peer);
+	close(console->pty_peer);
 	console->in_fd = console->out_fd = console->pty_peer = -1;
 	console->is_terminal = false;
 }
@@ -264,14 +261,8 @@ size_t console_read(struct console *console, uint8_t *out, size_t out_len, char 
 	return 0;
 }
 
-void console_suspend(struct console *console)
+void console_resume(void)
 {
-	if (console->is_terminal)
-		tcsetattr(STDIN_FILENO, TCSANOW, &console->saved);
-}
-
-void console_resume(struct console *console)
-{
-	if (console->is_terminal && in_foreground(STDIN_FILENO))
-		make_raw(console);
+	if (guarded_fd >= 0 && in_foreground(guarded_fd))
+		make_raw();
 }

@@ -4,8 +4,9 @@
  * Threads:   console_put() from vCPU threads; a thread of its own writes what was put, so that a
  *            stopped terminal or a full pipe never stops a guest; everything else belongs to the
  *            control thread.
- * Ownership: keeps its descriptors and the terminal's settings, which console_close() restores.
- * Failure:   0 or -errno with a refusal. Output that finds no room in time is dropped and counted.
+ * Ownership: borrows spec; keeps its descriptors and the terminal's settings, which console_close()
+ * restores. Failure:   0 or -errno with a refusal. Output that finds no room in time is dropped and
+ * counted.
  *
  * A signal handler has no argument to find the terminal by, so the settings that console_guard()
  * gives back are the one thing besides the stop flag that is kept at file scope. */
@@ -17,24 +18,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <termios.h>
 
 #include "vmm/options.h"
 
-enum {
-	CONSOLE_PATH_LEN = 256,
-	CONSOLE_ESCAPE = 1, /* Ctrl-A */
-};
+enum { CONSOLE_ESCAPE = 1 }; /* Ctrl-A */
 
 struct console {
 	int in_fd;  /* to poll; -1: no input */
 	int out_fd; /* -1: none */
 	bool is_terminal;
 	bool escape_seen;
-	char link_path[CONSOLE_PATH_LEN]; /* of a pseudo-terminal; "": none */
-	char pty_name[CONSOLE_PATH_LEN];
-	int pty_peer; /* kept open, so that the master never hangs up */
-	struct termios saved;
+	const char *link; /* to a pseudo-terminal, made at the path of spec; NULL: none */
+	int pty_peer;	  /* kept open, so that the master never hangs up */
 
 	pthread_t writer;
 	bool has_writer;
@@ -61,7 +56,7 @@ void console_put(struct console *console, uint8_t byte);
 size_t console_read(struct console *console, uint8_t *out, size_t out_len, char *command);
 
 /* Before the process stops (Ctrl-Z from outside) and after it goes on. */
-void console_suspend(struct console *console);
-void console_resume(struct console *console);
+void console_suspend(void);
+void console_resume(void);
 
 #endif

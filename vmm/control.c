@@ -1,4 +1,4 @@
-#include "vmm/control.h"
+#include "vmm/machine.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -45,8 +45,7 @@ int control_take_signals(void)
 	for (size_t i = 0; i < sizeof(taken_signals) / sizeof(taken_signals[0]); i++)
 		sigaddset(&taken, taken_signals[i]);
 	blocked = taken;
-	/* The kick of the vCPU threads, which open it for themselves; and a reader of a pipe may
-	 * go. */
+	/* The kick of the vCPU threads, which open it themselves; and readers of a pipe may go. */
 	sigaddset(&blocked, SIGUSR1);
 	sigaddset(&blocked, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
@@ -121,11 +120,11 @@ static void read_signals(struct control *control)
 	while (read(control->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		switch (info.ssi_signo) {
 		case SIGTSTP:
-			console_suspend(&control->machine->console);
+			console_suspend();
 			kill(getpid(), SIGSTOP);
 			break;
 		case SIGCONT:
-			console_resume(&control->machine->console);
+			console_resume();
 			break;
 		default:
 			ask_to_stop(control);

@@ -65,8 +65,7 @@ void guest_ram_close(struct guest_ram *ram)
 	for (unsigned i = 0; i < ram->n_regions; i++) {
 		if (ram->region[i].hva)
 			munmap(ram->region[i].hva, ram->region[i].size);
-		if (ram->region[i].fd >= 0)
-			close(ram->region[i].fd);
+		close(ram->region[i].fd);
 	}
 	ram->n_regions = 0;
 }

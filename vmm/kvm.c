@@ -3,28 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "vmm/layout.h"
 
-enum {
-	PIC_PINS = 16,
-	IOAPIC_PINS = 24,
-};
+enum { IOAPIC_PINS = GSI_MSI_FIRST };
 
 static const char device_path[] = "/dev/kvm";
-
-/* By their numbers. */
-#define NEEDED(name) [KVM_CAP_##name] = #name
-static const char *const needed[] = {NEEDED(IRQCHIP),	     NEEDED(USER_MEMORY),
-				     NEEDED(SET_TSS_ADDR),   NEEDED(SET_IDENTITY_MAP_ADDR),
-				     NEEDED(EXT_CPUID),	     NEEDED(IRQFD),
-				     NEEDED(IOEVENTFD),	     NEEDED(IOEVENTFD_ANY_LENGTH),
-				     NEEDED(IRQ_ROUTING),    NEEDED(SIGNAL_MSI),
-				     NEEDED(IMMEDIATE_EXIT), NEEDED(PIT2)};
 
 static int open_device(struct kvm *kvm, struct refusal *why)
 {
@@ -46,25 +33,19 @@ static int open_device(struct kvm *kvm, struct refusal *why)
 		      errno == EBUSY ? "; another hypervisor (VirtualBox?) holds the CPU" : "");
 }
 
-/* All that is missing is named at once. */
-static int check_capabilities(struct kvm *kvm, struct refusal *why)
+/* Of all capabilities that we need, IMMEDIATE_EXIT came last to KVM. */
+static int check_version(struct kvm *kvm, struct refusal *why)
 {
-	char missing[200] = "";
-	size_t len = 0;
 	int version = ioctl(kvm->fd, KVM_GET_API_VERSION, 0);
 
 	if (version != KVM_API_VERSION)
 		return refuse(why, ENOTSUP, "%s: API version %d, 12 is needed: is it KVM?",
 			      device_path, version);
-	for (size_t cap = 0; cap < sizeof(needed) / sizeof(needed[0]); cap++)
-		if (needed[cap] && ioctl(kvm->fd, KVM_CHECK_EXTENSION, cap) <= 0 &&
-		    len < sizeof(missing))
-			len += (size_t)snprintf(missing + len, sizeof(missing) - len, " %s",
-						needed[cap]);
-	if (len)
-		return refuse(why, ENOTSUP,
-			      "%s: this kernel's KVM lacks%s; a newer kernel is needed",
-			      device_path, missing);
+	if (ioctl(kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_IMMEDIATE_EXIT) <= 0)
+		return refuse(
+			why, ENOTSUP,
+			"%s: this kernel's KVM lacks IMMEDIATE_EXIT; a newer kernel is needed",
+			device_path);
 	kvm->has_tsc_deadline = ioctl(kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 	kvm->has_stats = ioctl(kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_BINARY_STATS_FD) > 0;
 	return 0;
@@ -80,18 +61,6 @@ int kvm_call(int fd, unsigned long request, const char *name, void *argument, st
 	return rc < 0 ? refuse(why, errno, "%s: %m", name) : rc;
 }
 
-/* Kernels that run hardware-reduced ACPI never touch the PIC, and KVM leaves it open at vector 0:
- * each interrupt of the serial port or the power button would come a second time, as an exception.
- */
-static int mask_pic(const struct kvm *kvm, uint32_t chip_id, struct refusal *why)
-{
-	struct kvm_irqchip chip = {.chip_id = chip_id};
-	int rc = KVM_CALL(kvm->vm_fd, KVM_GET_IRQCHIP, &chip, why);
-
-	chip.chip.pic.imr = 0xff;
-	return rc ?: KVM_CALL(kvm->vm_fd, KVM_SET_IRQCHIP, &chip, why);
-}
-
 static int create_vm(struct kvm *kvm, struct refusal *why)
 {
 	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
@@ -104,17 +73,20 @@ static int create_vm(struct kvm *kvm, struct refusal *why)
 	return KVM_CALL(fd, KVM_SET_IDENTITY_MAP_ADDR, &identity, why)
 		       ?: KVM_CALL(fd, KVM_SET_TSS_ADDR, tss, why)
 		       ?: KVM_CALL(fd, KVM_CREATE_IRQCHIP, NULL, why)
-		       ?: KVM_CALL(fd, KVM_CREATE_PIT2, &pit, why)
-		       ?: mask_pic(kvm, KVM_IRQCHIP_PIC_MASTER, why)
-		       ?: mask_pic(kvm, KVM_IRQCHIP_PIC_SLAVE, why);
+		       ?: KVM_CALL(fd, KVM_CREATE_PIT2, &pit, why);
+}
+
+static int call_vm(struct kvm *kvm, unsigned long request, void *argument)
+{
+	return ioctl(kvm->vm_fd, request, argument) < 0 ? -errno : 0;
 }
 
 int kvm_open(struct kvm *kvm, struct refusal *why)
 {
 	int rc;
 
-	*kvm = (struct kvm){.fd = -1, .vm_fd = -1};
-	rc = open_device(kvm, why) ?: check_capabilities(kvm, why) ?: create_vm(kvm, why);
+	*kvm = (struct kvm){.fd = -1, .vm_fd = -1, .call = call_vm};
+	rc = open_device(kvm, why) ?: check_version(kvm, why) ?: create_vm(kvm, why);
 	if (rc == 0) {
 		kvm->run_len = ioctl(kvm->fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 		kvm->emulates = access("/sys/module/kvm_pvm", F_OK) == 0;
@@ -124,10 +96,8 @@ int kvm_open(struct kvm *kvm, struct refusal *why)
 
 void kvm_close(struct kvm *kvm)
 {
-	if (kvm->vm_fd >= 0)
-		close(kvm->vm_fd);
-	if (kvm->fd >= 0)
-		close(kvm->fd);
+	close(kvm->vm_fd);
+	close(kvm->fd);
 	kvm->vm_fd = kvm->fd = -1;
 	free(kvm->table);
 	kvm->table = NULL;
@@ -150,46 +120,35 @@ int kvm_map_ram(const struct kvm *kvm, const struct guest_ram *ram, struct refus
 	return rc;
 }
 
-static int call_kvm(struct kvm *kvm, unsigned long request, void *argument)
-{
-	return ioctl(kvm->vm_fd, request, argument) < 0 ? -errno : 0;
-}
-
+/* Not to the PIC: kernels that run hardware-reduced ACPI never touch it, and KVM leaves it open at
+ * vector 0, so that each interrupt of a pin would come a second time, as an exception. */
 int kvm_init_routes(struct kvm *kvm, unsigned n_gsis)
 {
-	size_t n = PIC_PINS + IOAPIC_PINS + n_gsis;
-	struct kvm_irq_routing_entry *entry;
+	const unsigned n = IOAPIC_PINS + n_gsis;
 
-	kvm->call = call_kvm;
 	kvm->table = calloc(1, sizeof(*kvm->table) + n * sizeof(kvm->table->entries[0]));
 	if (!kvm->table)
 		return -ENOMEM;
-	kvm->table->nr = (uint32_t)n;
-	entry = kvm->table->entries;
-	for (unsigned i = 0; i < PIC_PINS + IOAPIC_PINS; i++, entry++) {
-		bool is_pic = i < PIC_PINS;
+	kvm->table->nr = n;
+	for (unsigned gsi = 0; gsi < n; gsi++) {
+		struct kvm_irq_routing_entry *entry = &kvm->table->entries[gsi];
 
-		entry->gsi = is_pic ? i : i - PIC_PINS;
-		entry->type = KVM_IRQ_ROUTING_IRQCHIP;
-		/* Master and slave are numbers 0 and 1. */
-		entry->u.irqchip.irqchip = is_pic ? i / 8 : KVM_IRQCHIP_IOAPIC;
-		entry->u.irqchip.pin = is_pic ? i % 8 : i - PIC_PINS;
+		entry->gsi = gsi;
+		entry->type = gsi < IOAPIC_PINS ? KVM_IRQ_ROUTING_IRQCHIP : KVM_IRQ_ROUTING_MSI;
+		if (gsi >= IOAPIC_PINS)
+			entry->u.msi.address_lo = (uint32_t)LAYOUT_LAPIC;
+		else
+			entry->u.irqchip =
+				(struct kvm_irq_routing_irqchip){KVM_IRQCHIP_IOAPIC, gsi};
 	}
-	for (unsigned i = 0; i < n_gsis; i++, entry++) {
-		entry->gsi = GSI_MSI_FIRST + i;
-		entry->type = KVM_IRQ_ROUTING_MSI;
-		entry->u.msi.address_lo = (uint32_t)LAYOUT_LAPIC;
-	}
-	return 0;
+	return kvm->call(kvm, KVM_SET_GSI_ROUTING, kvm->table);
 }
 
 int kvm_route(struct kvm *kvm, unsigned gsi, const struct msi_message *message)
 {
-	unsigned at = PIC_PINS + IOAPIC_PINS + gsi - GSI_MSI_FIRST;
-
-	if (gsi < GSI_MSI_FIRST || at >= kvm->table->nr)
+	if (gsi < GSI_MSI_FIRST || gsi >= kvm->table->nr)
 		return -EINVAL;
-	kvm->table->entries[at].u.msi = (struct kvm_irq_routing_msi){
+	kvm->table->entries[gsi].u.msi = (struct kvm_irq_routing_msi){
 		message->address_lo, message->address_hi, message->data, {0}};
 	kvm->n_route_updates++;
 	return kvm->call(kvm, KVM_SET_GSI_ROUTING, kvm->table);

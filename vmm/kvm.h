@@ -42,7 +42,7 @@ int kvm_map_ram(const struct kvm *kvm, const struct guest_ram *ram, struct refus
 int kvm_call(int fd, unsigned long request, const char *name, void *argument, struct refusal *why);
 #define KVM_CALL(fd, request, argument, why) kvm_call(fd, request, #request, argument, why)
 
-/* Builds the whole table at once: PIC and IOAPIC pins, then n_gsis MSI routes from GSI_MSI_FIRST on
+/* Builds the whole table at once, its entries by their GSIs: IOAPIC pins, then n_gsis MSI routes
  * that lead nowhere yet. */
 int kvm_init_routes(struct kvm *kvm, unsigned n_gsis);
 int kvm_route(struct kvm *kvm, unsigned gsi, const struct msi_message *message);

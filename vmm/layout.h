@@ -11,9 +11,7 @@
 enum {
 	LAYOUT_PAGE = 4096,
 	LAYOUT_GDT = 0x500,
-	LAYOUT_ZERO_PAGE = 0x7000,  /* boot_params, or hvm_start_info for an ELF kernel */
-	LAYOUT_BOOT_STACK = 0x8ff0, /* grows down */
-	LAYOUT_PML4 = 0x9000,	    /* PDPT follows, then four page directories: 4 GiB identity */
+	LAYOUT_ZERO_PAGE = 0x7000, /* boot_params, or hvm_start_info for an ELF kernel */
 	LAYOUT_CMDLINE = 0x20000,
 	LAYOUT_LOW_RAM_END = 0x9fc00, /* the rest below 1 MiB is reserved */
 	LAYOUT_ACPI = 0xe0000,	      /* RSDP first; inside the area that kernels scan */

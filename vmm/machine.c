@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -52,14 +53,14 @@ static int open_devices(struct machine *machine, struct refusal *why)
 {
 	struct bus *io = &machine->io;
 	unsigned n = machine->options->n_nets;
-	int rc = 0;
+	int rc = kvm_init_routes(&machine->kvm, n * VIRTIO_MAX_QUEUES);
 
 	machine->virtio = (struct virtio_world){.kvm = &machine->kvm,
 						.ram = &machine->ram,
 						.mmio = &machine->mmio,
 						.wake_fd = machine->wake_fd};
-	if (kvm_init_routes(&machine->kvm, n * VIRTIO_MAX_QUEUES) < 0)
-		return refuse(why, ENOMEM, "out of memory");
+	if (rc < 0)
+		return refuse(why, -rc, "interrupt routes: %s", strerror(-rc));
 	serial_init(&machine->serial, serial_irq, serial_transmit, machine);
 	bus_add(io, &(struct bus_range){"serial", PORT_COM1, SERIAL_PORTS, true, &serial_ops,
 					&machine->serial, 0, 0});
@@ -94,8 +95,7 @@ static int map_file(const char *path, const char *what, struct boot_file *file, 
 	return rc;
 }
 
-/* The mapping was made by map_file(), which is why it may be thrown away through a const pointer.
- */
+/* The mapping is map_file()'s, so it may be thrown away through a const pointer. */
 static void unmap_file(struct boot_file *file)
 {
 	if (file->bytes)
@@ -126,7 +126,7 @@ static int load_kernel(struct machine *machine, struct refusal *why)
 	if (options->kernel)
 		unmap_file(&boot->kernel);
 	unmap_file(&boot->initrd);
-	if (rc == 0 && machine->kvm.emulates && boot->mode == BOOT_LONG_MODE)
+	if (rc == 0 && machine->kvm.emulates && !boot->is_pvh)
 		say("this host's /dev/kvm emulates every instruction (kvm_pvm): a distribution "
 		    "kernel will not boot in useful time; the built-in guest will. Use a host with "
 		    "VMX or SVM, or QEMU");
@@ -183,10 +183,8 @@ void machine_close(struct machine *machine)
 		virtio_net_close(&machine->net[i]);
 	kvm_close(&machine->kvm);
 	guest_ram_close(&machine->ram);
-	if (machine->process_status_fd >= 0)
-		close(machine->process_status_fd);
-	if (machine->wake_fd >= 0)
-		close(machine->wake_fd);
+	close(machine->process_status_fd);
+	close(machine->wake_fd);
 }
 
 int machine_arm(struct machine *machine, struct refusal *why)
@@ -195,18 +193,10 @@ int machine_arm(struct machine *machine, struct refusal *why)
 	unsigned n = options->n_cpus;
 	int rc;
 
-	machine->world = (struct vcpu_world){.options = options,
-					     .kvm = &machine->kvm,
-					     .io = &machine->io,
-					     .mmio = &machine->mmio,
-					     .lock = &machine->lock,
-					     .gate = &machine->gate,
-					     .stop = &machine->stop};
 	machine->gate_held = pthread_mutex_lock(&machine->gate) == 0;
 	rc = sandbox_harden(options->sandbox, why);
 	for (; machine->n_vcpus < n && rc == 0; machine->n_vcpus++)
-		rc = vcpu_open(&machine->vcpu[machine->n_vcpus], &machine->world, machine->n_vcpus,
-			       why);
+		rc = vcpu_open(&machine->vcpu[machine->n_vcpus], machine, machine->n_vcpus, why);
 	rc = rc ?: vcpu_state_enter(machine->vcpu[0].fd, &machine->boot, why);
 	for (unsigned i = 0; i < n && rc == 0; i++)
 		rc = vcpu_start(&machine->vcpu[i], why);
@@ -226,9 +216,7 @@ void machine_halt(struct machine *machine)
 	/* A thread that still waits at the gate must pass it to see that it has to end. */
 	machine_run(machine);
 	for (unsigned i = 0; i < machine->n_vcpus; i++)
-		vcpu_kick(&machine->vcpu[i]);
-	for (unsigned i = 0; i < machine->n_vcpus; i++)
-		vcpu_join(&machine->vcpu[i]);
+		vcpu_stop(&machine->vcpu[i]);
 }
 
 void machine_press_power_button(struct machine *machine)

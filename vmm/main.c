@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "vmm/control.h"
+#include "vmm/machine.h"
 
 static int fail(const struct refusal *why)
 {
@@ -19,7 +19,7 @@ static int run(struct machine *machine, int signal_fd)
 	}
 	control_run(machine, signal_fd);
 	machine_halt(machine);
-	console_suspend(&machine->console);
+	console_suspend();
 	if (machine->options->stats)
 		report_stats(machine);
 	say("%s: %s, exit code %d", machine->options->name, stop_name(&machine->stop),

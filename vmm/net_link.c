@@ -8,7 +8,6 @@
 enum {
 	PAUSE_FIRST_MS = 50,
 	PAUSE_MOST_MS = 250, /* a switch that restarts is back within a second */
-	WORD_EVERY_MS = 10000,
 };
 
 int net_link_open(struct net_link *link, struct virtio_net *net, pthread_mutex_t *lock,
@@ -87,8 +86,7 @@ static void lost(struct net_link *link, int64_t now_ms)
 }
 
 /* Whether the device can live with a back-end that has just shaken hands. The first back-end
- * decides what is offered; a later one must have all that the driver has taken, or may still take.
- */
+ * decides what is offered; a later one must have all that the driver has taken, or still may. */
 static bool accept_features(struct net_link *link)
 {
 	struct virtio_net *net = link->net;
@@ -109,15 +107,11 @@ static void connect_to(struct net_link *link, int64_t now_ms)
 	int rc = link->listen_fd >= 0 ? vhost_user_accept(&link->vu, link->listen_fd)
 				      : vhost_user_connect(&link->vu, link->path);
 
-	if (rc == -EAGAIN && now_ms >= link->next_word_ms) {
-		say("%s: waiting for a back-end at %s", link->net->name, link->path);
-		link->next_word_ms = now_ms + WORD_EVERY_MS;
-	}
 	if (rc == 0)
 		rc = vhost_user_handshake(&link->vu, link->net->config.mtu);
 	if (rc < 0 || !accept_features(link)) {
-		if (rc != -EAGAIN)
-			say_once(link, link->path, link->vu.error);
+		say_once(link, rc == -EAGAIN ? "waiting for a back-end" : link->path,
+			 link->vu.error);
 		vhost_user_close(&link->vu);
 		try_later(link, now_ms);
 		return;

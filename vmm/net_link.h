@@ -25,7 +25,6 @@ struct net_link {
 	bool resumed; /* the rings go on where a lost back-end left them */
 	unsigned pairs;
 	int64_t next_try_ms;
-	int64_t next_word_ms; /* no "still waiting" before */
 	unsigned pause_ms;
 	char last_error[VHOST_USER_ERROR_LEN];
 	uint64_t n_connects, n_losses;

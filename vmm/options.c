@@ -93,16 +93,6 @@ static int take_size(void *place, const struct known *known, char *text, struct 
 	return 0;
 }
 
-static int take_hugepages(void *place, const struct known *known, char *text, struct refusal *why)
-{
-	static const uint64_t sizes[] = {2 << 20, 1 << 30};
-	unsigned choice = 0;
-	int rc = take_choice(&choice, known, text, why);
-
-	*(uint64_t *)place = sizes[choice];
-	return rc;
-}
-
 static int take_pins(void *place, const struct known *known, char *text, struct refusal *why)
 {
 	const struct known cpu = {.name = known->name, .value = "0-1023"};
@@ -117,14 +107,6 @@ static int take_pins(void *place, const struct known *known, char *text, struct 
 		rc = take_number(&options->pin[options->n_pins++], &cpu, part, why);
 	}
 	return rc;
-}
-
-static int take_socket(void *place, const struct known *known, char *text, struct refusal *why)
-{
-	if (strlen(text) > SOCKET_PATH_MAX)
-		return refuse(why, EINVAL, "--net: socket path is longer than %d bytes",
-			      SOCKET_PATH_MAX);
-	return take_text(place, known, text, why);
 }
 
 static int take_mac(void *place, const struct known *known, char *text, struct refusal *why)
@@ -157,7 +139,7 @@ static const struct known *find(const struct known *table, size_t n, const char 
 #define NET(member)    offsetof(struct options_net, member)
 
 static const struct known net_keys[] = {
-	{"socket", "PATH", take_socket, NET(socket), NULL},
+	{"socket", "PATH", take_text, NET(socket), NULL},
 	{"mac", "MAC", take_mac, NET(mac), NULL},
 	{"queues", "1-16", take_number, NET(pairs), NULL},
 	{"mtu", "68-65535", take_number, NET(mtu), NULL},
@@ -208,7 +190,7 @@ static const struct known table[] = {
 	 "ours: client connects to PATH (default), server listens there"},
 	{"--console", "WHERE", take_text, MEMBER(console),
 	 "stdio (default), pty, pty:LINK, file:PATH or none"},
-	{"--hugepages", "2M|1G", take_hugepages, MEMBER(page_size), "guest memory in huge pages"},
+	{"--hugepages", "2M|1G", take_size, MEMBER(page_size), "guest memory in huge pages"},
 	{"--prealloc", NULL, take_flag, MEMBER(prealloc),
 	 "touch all guest memory before the start"},
 	{"--pin", "LIST", take_pins, 0, "host CPUs for the vCPUs in turn, such as 2,3"},
@@ -231,33 +213,6 @@ static const struct known table[] = {
 	{"--help", NULL, take_flag, MEMBER(help), "print this"},
 };
 
-static const char help_tail[] =
-	"\n"
-	"Two guests that ping each other through the ports of a switch:\n"
-	"  ringway-vmm --name b --net socket=b.sock --append ip=10.0.0.2 </dev/null &\n"
-	"  ringway-vmm --name a --net socket=a.sock --append \"ip=10.0.0.1 ping=10.0.0.2 "
-	"count=5\"\n"
-	"The built-in guest also knows interval_us=, timeout_ms=, size=, quiet=1, and serve=1: go\n"
-	"on answering after the last ping. It ends with 0 if all echoes came back.\n"
-	"\n"
-	"A distribution's kernel:\n"
-	"  ringway-vmm --kernel /boot/vmlinuz-6.1.0-18-amd64 --initrd initrd.img --memory 1G\n"
-	"It is given console=ttyS0 panic=-1 8250.nr_uarts=1, and then --append.\n"
-	"\n"
-	"On a terminal: Ctrl-A x quits, Ctrl-A h lists the other keys.\n"
-	"\n"
-	"Signals: SIGTERM, SIGINT and SIGHUP press the power button; a second one, or\n"
-	"--stop-timeout seconds, ends the VM.\n"
-	"\n"
-	"Status lines: \"waiting netN PATH\", \"running\", \"link netN up|down\", \"ready\" (the\n"
-	"guest wrote to port 0x6f1), and last \"exit CODE CAUSE\".\n"
-	"\n"
-	"Exit codes: 0 powered off or quit; 1 to 122 written by the guest to port 0x6f0, for\n"
-	"example by\n"
-	"  printf '\\3' | dd of=/dev/port bs=1 conv=notrunc seek=$((0x6f0))\n"
-	"123 the guest asked for a reboot; 124 stopped by signal or --timeout; 125 an error of\n"
-	"ringway-vmm; 126 triple fault; 127 an error of KVM.\n";
-
 void options_print_help(FILE *out)
 {
 	fputs("ringway-vmm: starts one virtual machine on KVM; its network devices are vhost-user\n"
@@ -276,7 +231,7 @@ void options_print_help(FILE *out)
 			line += len + (line[len] == '\n');
 		}
 	}
-	fputs(help_tail, out);
+	fwrite(options_help, options_help_len, 1, out);
 }
 
 /* The name and the place make the address: the same VM has the same one each time it starts. */
@@ -302,6 +257,10 @@ static int check_whole(struct options *options, struct refusal *why)
 	if (options->memory < least)
 		return refuse(why, EINVAL, "--memory: %lu KiB is too small; at least %lu MiB",
 			      options->memory >> 10, least >> 20);
+	if (options->page_size != 4 << 10 && options->page_size != 2 << 20 &&
+	    options->page_size != 1 << 30)
+		return refuse(why, EINVAL, "--hugepages: %lu KiB is none of 2M|1G",
+			      options->page_size >> 10);
 	if (options->memory % options->page_size)
 		return refuse(why, EINVAL, "--memory: must be a multiple of %lu KiB",
 			      options->page_size >> 10);
@@ -313,6 +272,9 @@ static int check_whole(struct options *options, struct refusal *why)
 	for (unsigned i = 0; i < options->n_nets; i++) {
 		struct options_net *net = &options->net[i];
 
+		if (strlen(net->socket) > SOCKET_PATH_MAX)
+			return refuse(why, EINVAL, "--net: socket path is longer than %d bytes",
+				      SOCKET_PATH_MAX);
 		for (unsigned j = 0; j < i; j++)
 			if (strcmp(net->socket, options->net[j].socket) == 0)
 				return refuse(why, EINVAL, "--net: socket %s is given twice",
@@ -331,7 +293,7 @@ int options_parse(struct options *options, int argc, char **argv, struct refusal
 	*options = (struct options){.name = name,
 				    .append = none,
 				    .console = stdio,
-				    .page_size = 4096,
+				    .page_size = 4 << 10,
 				    .n_cpus = 1,
 				    .sandbox = SANDBOX_KILL,
 				    .stop_timeout_s = 10,

@@ -57,5 +57,8 @@ struct options {
 int options_parse(struct options *options, int argc, char **argv, struct refusal *why);
 
 void options_print_help(FILE *out);
+/* The end of it, after the options: help.txt. */
+extern const uint8_t options_help[];
+extern const size_t options_help_len;
 
 #endif

@@ -1,4 +1,4 @@
-#include "vmm/control.h"
+#include "vmm/machine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +29,7 @@ static void print_memory_map(const struct machine *machine)
 			    range[i].type == BOOT_RANGE_RAM ? "RAM" : "reserved");
 	print_range(LAYOUT_PCI_WINDOW, LAYOUT_PCI_WINDOW_END, "PCI window");
 	print_range(boot->kernel_start, boot->kernel_end, "kernel");
-	printf("    entered at 0x%lx (%s)\n", boot->entry,
-	       boot->mode == BOOT_LONG_MODE ? "64-bit" : "PVH");
+	printf("    entered at 0x%lx (%s)\n", boot->entry, boot->is_pvh ? "PVH" : "bzImage");
 	if (boot->initrd.len)
 		print_range(boot->initrd_start, boot->initrd_start + boot->initrd.len, "initrd");
 }
@@ -121,9 +120,9 @@ static void print_bus(const struct bus *bus, const char *kind)
 			say("stats: %s %s: reads %lu writes %lu", kind, range->name, range->n_reads,
 			    range->n_writes);
 	}
-	for (unsigned i = 0; i < bus->n_stray_addrs; i++)
-		say("stats: %s 0x%lx: stray accesses %lu", kind, bus->stray[i].addr,
-		    bus->stray[i].n);
+	if (bus->n_strays)
+		say("stats: %s: stray accesses %lu, the last at 0x%lx", kind, bus->n_strays,
+		    bus->last_stray);
 }
 
 static void print_net(const struct virtio_net *net, const struct net_link *link)
@@ -158,7 +157,7 @@ static void print_memory(const struct machine *machine)
 
 void report_stats(struct machine *machine)
 {
-	const struct timespec *entered = &machine->vcpu[0].entered_at;
+	const int64_t entered_ns = machine->vcpu[0].entered_ns;
 
 	for (unsigned i = 0; i < machine->n_vcpus; i++)
 		print_exits(&machine->vcpu[i]);
@@ -170,9 +169,8 @@ void report_stats(struct machine *machine)
 	pthread_mutex_unlock(&machine->lock);
 	say("stats: interrupt routes set %lu, console bytes dropped %lu",
 	    machine->kvm.n_route_updates, machine->console.n_dropped);
-	if (entered->tv_sec)
+	if (entered_ns)
 		say("stats: start to first guest instruction: %.2f ms",
-		    (double)entered->tv_sec * 1e3 + (double)entered->tv_nsec / 1e6 -
-			    (double)machine->born_ns / 1e6);
+		    (double)(entered_ns - machine->born_ns) / 1e6);
 	print_memory(machine);
 }

@@ -15,8 +15,7 @@ enum sandbox_thread {
 	SANDBOX_WRITER,	 /* writes the console */
 };
 
-/* The process as a whole, once, before its threads: no core dumps, no /proc/PID/fd for other users.
- */
+/* The whole process, once, before its threads: no core dumps, no /proc/PID/fd for other users. */
 int sandbox_harden(enum sandbox_mode mode, struct refusal *why);
 
 int sandbox_enter(enum sandbox_thread thread, enum sandbox_mode mode, struct refusal *why);

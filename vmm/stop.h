@@ -52,8 +52,8 @@ const char *stop_name(const struct stop *stop);
 void stop_add_ports(struct stop *stop, struct bus *io);
 
 /* There is no firmware, but a kernel that reboots in real mode jumps to its entry at ffff:0000
- * (Linux with EFI support does so on hardware-reduced ACPI). Three instructions there write the
- * reset register. */
+ * (Linux with EFI support does so on hardware-reduced ACPI). Code there writes the reset register.
+ */
 void stop_place_reset_entry(const struct guest_ram *ram);
 
 #endif

@@ -1,4 +1,4 @@
-#include "vmm/vcpu.h"
+#include "vmm/machine.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -25,22 +25,22 @@ const char *vcpu_reason_name(unsigned reason)
 	return reason < VCPU_N_REASONS && reason_names[reason] ? reason_names[reason] : "other";
 }
 
-int vcpu_open(struct vcpu *vcpu, const struct vcpu_world *world, unsigned id, struct refusal *why)
+int vcpu_open(struct vcpu *vcpu, struct machine *machine, unsigned id, struct refusal *why)
 {
+	const struct kvm *kvm = &machine->kvm;
 	void *run;
 
-	*vcpu = (struct vcpu){.world = world, .id = id, .fd = -1, .stats_fd = -1};
-	vcpu->fd = KVM_CALL(world->kvm->vm_fd, KVM_CREATE_VCPU, (void *)(uintptr_t)id, why);
+	*vcpu = (struct vcpu){.machine = machine, .id = id, .fd = -1, .stats_fd = -1};
+	vcpu->fd = KVM_CALL(kvm->vm_fd, KVM_CREATE_VCPU, (void *)(uintptr_t)id, why);
 	if (vcpu->fd < 0)
 		return vcpu->fd;
-	run = mmap(NULL, (size_t)world->kvm->run_len, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd,
-		   0);
+	run = mmap(NULL, (size_t)kvm->run_len, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (run == MAP_FAILED)
 		return refuse(why, errno, "vcpu%u: cannot map its state: %m", id);
 	vcpu->run = run;
-	if (world->kvm->has_stats)
+	if (kvm->has_stats)
 		vcpu->stats_fd = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
-	return vcpu_state_init(vcpu->fd, world->kvm, id, world->options->n_cpus, why);
+	return vcpu_state_init(vcpu->fd, kvm, id, machine->options->n_cpus, why);
 }
 
 /* One access of at most eight bytes at data. */
@@ -59,18 +59,18 @@ static void access_bus(struct bus *bus, uint64_t addr, unsigned width, bool is_w
 
 static void handle_access(struct vcpu *vcpu, struct kvm_run *run)
 {
-	const struct vcpu_world *world = vcpu->world;
+	struct machine *machine = vcpu->machine;
 
-	pthread_mutex_lock(world->lock);
+	pthread_mutex_lock(&machine->lock);
 	if (run->exit_reason == KVM_EXIT_MMIO)
-		access_bus(world->mmio, run->mmio.phys_addr, run->mmio.len, run->mmio.is_write,
+		access_bus(&machine->mmio, run->mmio.phys_addr, run->mmio.len, run->mmio.is_write,
 			   run->mmio.data);
 	else /* A string instruction brings its whole count at once. */
 		for (uint32_t i = 0; i < run->io.count; i++)
-			access_bus(world->io, run->io.port, run->io.size,
+			access_bus(&machine->io, run->io.port, run->io.size,
 				   run->io.direction == KVM_EXIT_IO_OUT,
 				   (uint8_t *)run + run->io.data_offset + i * run->io.size);
-	pthread_mutex_unlock(world->lock);
+	pthread_mutex_unlock(&machine->lock);
 }
 
 static void give_up(struct vcpu *vcpu, enum stop_cause cause, const char *what, uint64_t detail)
@@ -84,7 +84,7 @@ static void give_up(struct vcpu *vcpu, enum stop_cause cause, const char *what, 
 		    vcpu->id, what, detail, regs.rip, sregs.cr0, sregs.cr2, sregs.cr3);
 	else
 		say("vcpu%u: %s (0x%lx)", vcpu->id, what, detail);
-	stop_request(vcpu->world->stop, cause);
+	stop_request(&vcpu->machine->stop, cause);
 }
 
 void vcpu_handle_exit(struct vcpu *vcpu, struct kvm_run *run)
@@ -149,20 +149,20 @@ static int pin_to(unsigned cpu, struct refusal *why)
 static void *run_vcpu(void *arg)
 {
 	struct vcpu *vcpu = arg;
-	const struct vcpu_world *world = vcpu->world;
-	const struct options *options = world->options;
+	struct machine *machine = vcpu->machine;
+	const struct options *options = machine->options;
 	struct refusal why;
 
 	unblock_kick();
 	if ((vcpu->id < options->n_pins && pin_to(options->pin[vcpu->id], &why) < 0) ||
 	    sandbox_enter(SANDBOX_VCPU, options->sandbox, &why) < 0) {
 		say("%s", why.text);
-		stop_request(world->stop, STOP_LAUNCHER);
+		stop_request(&machine->stop, STOP_LAUNCHER);
 	}
-	pthread_mutex_lock(world->gate);
-	pthread_mutex_unlock(world->gate);
-	clock_gettime(CLOCK_MONOTONIC, &vcpu->entered_at);
-	while (stop_cause_of(world->stop) == STOP_NONE) {
+	pthread_mutex_lock(&machine->gate);
+	pthread_mutex_unlock(&machine->gate);
+	vcpu->entered_ns = machine_now_ns();
+	while (stop_cause_of(&machine->stop) == STOP_NONE) {
 		if (ioctl(vcpu->fd, KVM_RUN, 0) == 0)
 			vcpu_handle_exit(vcpu, vcpu->run);
 		else if (errno != EINTR && errno != EAGAIN)
@@ -182,31 +182,23 @@ int vcpu_start(struct vcpu *vcpu, struct refusal *why)
 	return 0;
 }
 
-void vcpu_kick(struct vcpu *vcpu)
+void vcpu_stop(struct vcpu *vcpu)
 {
 	if (!vcpu->has_thread)
 		return;
-	/* The flag for a thread that is about to enter the guest, the signal for one that is
-	 * inside. */
+	/* The flag for a thread that is about to enter the guest, the signal for one inside. */
 	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 	pthread_kill(vcpu->thread, SIGUSR1);
-}
-
-void vcpu_join(struct vcpu *vcpu)
-{
-	if (vcpu->has_thread)
-		pthread_join(vcpu->thread, NULL);
+	pthread_join(vcpu->thread, NULL);
 	vcpu->has_thread = false;
 }
 
 void vcpu_close(struct vcpu *vcpu)
 {
 	if (vcpu->run)
-		munmap(vcpu->run, (size_t)vcpu->world->kvm->run_len);
-	if (vcpu->stats_fd >= 0)
-		close(vcpu->stats_fd);
-	if (vcpu->fd >= 0)
-		close(vcpu->fd);
+		munmap(vcpu->run, (size_t)vcpu->machine->kvm.run_len);
+	close(vcpu->stats_fd);
+	close(vcpu->fd);
 	vcpu->run = NULL;
 	vcpu->fd = vcpu->stats_fd = -1;
 }

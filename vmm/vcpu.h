@@ -3,41 +3,28 @@
  * Threads:   vcpu_open() and vcpu_close() by the control thread; the vCPU's own thread runs it.
  *            Counters are written by the vCPU's thread and read by others when it rests, or loosely
  *            for display.
- * Ownership: keeps its descriptors and the shared page; borrows the world.
+ * Ownership: keeps its descriptors and the shared page; borrows the machine.
  * Failure:   0 or -errno with a refusal; at run time a stop cause and a line on standard error.
  *
- * Sources of the first state: Linux Documentation/arch/x86/boot.rst (64-bit protocol), the x86/HVM
+ * Sources of the first state: Linux Documentation/arch/x86/boot.rst (32-bit protocol), the x86/HVM
  * direct boot ABI, Linux Documentation/virt/kvm/cpuid.rst, Intel SDM vol. 2A, CPUID. */
 #ifndef RINGWAY_VMM_VCPU_H
 #define RINGWAY_VMM_VCPU_H
 
 #include <linux/kvm.h>
 #include <pthread.h>
-#include <time.h>
 
 #include "vmm/boot.h"
-#include "vmm/bus.h"
 #include "vmm/kvm.h"
-#include "vmm/options.h"
-#include "vmm/stop.h"
 
 enum {
 	VCPU_N_REASONS = 48, /* KVM_EXIT_*; the last place takes the rest */
 };
 
-/* What all vCPUs of a machine share. */
-struct vcpu_world {
-	const struct options *options;
-	const struct kvm *kvm;
-	struct bus *io;
-	struct bus *mmio;
-	pthread_mutex_t *lock; /* held around every device access */
-	pthread_mutex_t *gate; /* held until the guest may run */
-	struct stop *stop;
-};
+struct machine;
 
 struct vcpu {
-	const struct vcpu_world *world;
+	struct machine *machine;
 	unsigned id;
 	int fd;
 	int stats_fd; /* -1: none */
@@ -45,14 +32,13 @@ struct vcpu {
 	pthread_t thread;
 	bool has_thread;
 	uint64_t n_exits[VCPU_N_REASONS];
-	struct timespec entered_at; /* CLOCK_MONOTONIC, before the first instruction */
+	int64_t entered_ns; /* CLOCK_MONOTONIC, before the first instruction */
 };
 
-int vcpu_open(struct vcpu *vcpu, const struct vcpu_world *world, unsigned id, struct refusal *why);
+int vcpu_open(struct vcpu *vcpu, struct machine *machine, unsigned id, struct refusal *why);
 int vcpu_start(struct vcpu *vcpu, struct refusal *why);
-/* Makes the thread look at world->stop. */
-void vcpu_kick(struct vcpu *vcpu);
-void vcpu_join(struct vcpu *vcpu);
+/* Makes the thread look at machine->stop, which has a cause, and waits for its end. */
+void vcpu_stop(struct vcpu *vcpu);
 void vcpu_close(struct vcpu *vcpu);
 
 /* Answers the exit in *run; for the run loop and the tests. */
@@ -71,8 +57,7 @@ struct vcpu_topology {
 int vcpu_state_init(int vcpu_fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
 		    struct refusal *why);
 
-/* Segments, page tables and registers for the entry of the kernel: of the first vCPU. The others
- * wait for it to start them. */
+/* Segments and registers of the first vCPU, which enters the kernel and starts the others. */
 int vcpu_state_enter(int vcpu_fd, const struct boot *boot, struct refusal *why);
 
 /* Adapts what KVM supports to one vCPU. The table has room for two entries more. */

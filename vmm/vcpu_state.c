@@ -7,19 +7,6 @@
 #include "vmm/vcpu.h"
 
 enum {
-	EFER_LME = 1 << 8,
-	EFER_LMA = 1 << 10,
-	SELECTOR_CODE = 0x10,
-	SELECTOR_DATA = 0x18,
-	SELECTOR_TSS = 0x20,
-	PAGE_PRESENT_WRITABLE = 3,
-	PAGE_LARGE = 1 << 7,
-	PAGE_SHIFT_2M = 21,
-	PAGES_PER_TABLE = 512,
-	N_DIRECTORIES = 4, /* 1 GiB each */
-};
-
-enum {
 	MAX_CPUID_ENTRIES = 256,
 	LEAF_HYPERVISOR = 0x40000000,
 	LEAF_TIMING = 0x40000010, /* eax: kHz of the TSC, ebx: kHz of the APIC bus */
@@ -36,12 +23,6 @@ enum {
 	LEVEL_SMT = 1 << 8,
 	LEVEL_CORE = 2 << 8,
 };
-
-/* Descriptors, flat and present: Intel SDM vol. 3A, 3.4.5 and 7.2.3. */
-static const uint64_t CODE_64 = 0x00af9b000000ffff;
-static const uint64_t CODE_32 = 0x00cf9b000000ffff;
-static const uint64_t DATA = 0x00cf93000000ffff;
-static const uint64_t TSS = 0x00008b0000000067; /* busy */
 
 /* One by one: KVMs without hardware refuse some of them, and the guest can live without. */
 static void set_msrs(int fd)
@@ -65,13 +46,9 @@ static void set_msrs(int fd)
 static void adapt_leaf_1(struct kvm_cpuid_entry2 *e, const struct vcpu_topology *t)
 {
 	e->ebx = (e->ebx & 0xff) | CLFLUSH_QUADWORDS << 8 | (t->n_cpus & 0xff) << 16 | t->id << 24;
-	e->ecx = (e->ecx & ~(uint32_t)(ECX1_VMX | ECX1_PDCM | ECX1_TSC_DEADLINE)) | ECX1_HYPERVISOR;
-	if (t->tsc_deadline)
-		e->ecx |= ECX1_TSC_DEADLINE;
-	e->edx |= EDX1_MTRR;
-	e->edx &= ~(uint32_t)EDX1_HTT;
-	if (t->n_cpus > 1)
-		e->edx |= EDX1_HTT;
+	e->ecx = (e->ecx & ~(uint32_t)(ECX1_VMX | ECX1_PDCM | ECX1_TSC_DEADLINE)) |
+		 ECX1_HYPERVISOR | (t->tsc_deadline ? ECX1_TSC_DEADLINE : 0);
+	e->edx = (e->edx & ~(uint32_t)EDX1_HTT) | EDX1_MTRR | (t->n_cpus > 1 ? EDX1_HTT : 0);
 }
 
 /* Extended topology: one thread a core, all cores in one package. */
@@ -160,79 +137,45 @@ int vcpu_state_init(int fd, const struct kvm *kvm, unsigned id, unsigned n_cpus,
 	return KVM_CALL(fd, KVM_SET_CPUID2, &cpuid, why);
 }
 
-/* The segment that a CPU makes of a descriptor. */
-static struct kvm_segment segment_of(uint16_t selector, uint64_t d)
+/* Flat and present, the task state busy, once as descriptors and once as the CPU holds them: Intel
+ * SDM vol. 3A, 3.4.5 and 7.2.3. The selectors are those that kernels expect. */
+static void set_segments(struct kvm_sregs *sregs, const struct guest_ram *ram)
 {
-	bool in_pages = d >> 55 & 1;
-
-	return (struct kvm_segment){.selector = selector,
-				    .limit = in_pages ? 0xffffffff : d & 0xffff,
-				    .type = d >> 40 & 0xf,
-				    .s = d >> 44 & 1,
-				    .present = d >> 47 & 1,
-				    .l = d >> 53 & 1,
-				    .db = d >> 54 & 1,
-				    .g = in_pages};
-}
-
-static void set_segments(struct kvm_sregs *sregs, const struct guest_ram *ram, bool long_mode)
-{
-	const uint64_t gdt[] = {[SELECTOR_CODE / 8] = long_mode ? CODE_64 : CODE_32,
-				[SELECTOR_DATA / 8] = DATA,
-				[SELECTOR_TSS / 8] = TSS};
+	static const uint64_t gdt[] = {0, 0, 0x00cf9b000000ffff, 0x00cf93000000ffff,
+				       0x00008b0000000067};
+	const struct kvm_segment data = {.selector = 0x18,
+					 .limit = 0xffffffff,
+					 .type = 3,
+					 .s = 1,
+					 .present = 1,
+					 .db = 1,
+					 .g = 1};
 
 	memcpy(guest_ram_at(ram, LAYOUT_GDT, sizeof(gdt)), gdt, sizeof(gdt));
-	sregs->cs = segment_of(SELECTOR_CODE, gdt[SELECTOR_CODE / 8]);
-	sregs->ds = segment_of(SELECTOR_DATA, DATA);
-	sregs->es = sregs->fs = sregs->gs = sregs->ss = sregs->ds;
-	sregs->tr = segment_of(SELECTOR_TSS, TSS);
-	sregs->gdt.base = LAYOUT_GDT;
-	sregs->gdt.limit = sizeof(gdt) - 1;
-	sregs->idt.base = 0;
-	sregs->idt.limit = 0;
-}
-
-/* Identity map of the first 4 GiB in pages of 2 MiB: PML4, PDPT and directories one behind the
- * other. */
-static void build_page_tables(const struct guest_ram *ram)
-{
-	const uint64_t pdpt = LAYOUT_PML4 + LAYOUT_PAGE, directory = pdpt + LAYOUT_PAGE;
-	const uint64_t len = (2 + N_DIRECTORIES) * (uint64_t)LAYOUT_PAGE;
-	uint64_t *table = guest_ram_at(ram, LAYOUT_PML4, len);
-
-	memset(table, 0, len);
-	table[0] = pdpt | PAGE_PRESENT_WRITABLE;
-	for (unsigned i = 0; i < N_DIRECTORIES; i++)
-		table[PAGES_PER_TABLE + i] =
-			(directory + i * (uint64_t)LAYOUT_PAGE) | PAGE_PRESENT_WRITABLE;
-	for (uint64_t i = 0; i < (uint64_t)N_DIRECTORIES * PAGES_PER_TABLE; i++)
-		table[2 * PAGES_PER_TABLE + i] =
-			i << PAGE_SHIFT_2M | PAGE_PRESENT_WRITABLE | PAGE_LARGE;
+	sregs->gdt = (struct kvm_dtable){.base = LAYOUT_GDT, .limit = sizeof(gdt) - 1};
+	sregs->idt = (struct kvm_dtable){.limit = 0};
+	sregs->cs = sregs->ds = sregs->es = sregs->fs = sregs->gs = sregs->ss = data;
+	sregs->cs.selector = 0x10;
+	sregs->cs.type = 0xb;
+	sregs->tr =
+		(struct kvm_segment){.selector = 0x20, .limit = 0x67, .type = 0xb, .present = 1};
 }
 
 int vcpu_state_enter(int fd, const struct boot *boot, struct refusal *why)
 {
-	bool long_mode = boot->mode == BOOT_LONG_MODE;
-	struct kvm_regs regs = {.rip = boot->entry, .rflags = X86_EFLAGS_FIXED};
+	/* A bzImage looks for its argument in esi and wants ebx to be 0, PVH looks in ebx. */
+	struct kvm_regs regs = {.rip = boot->entry,
+				.rflags = X86_EFLAGS_FIXED,
+				.rsi = LAYOUT_ZERO_PAGE,
+				.rbx = boot->is_pvh ? LAYOUT_ZERO_PAGE : 0};
 	struct kvm_fpu fpu = {.fcw = 0x37f, .mxcsr = 0x1f80};
 	struct kvm_sregs sregs;
 	int rc = KVM_CALL(fd, KVM_GET_SREGS, &sregs, why);
 
 	if (rc < 0)
 		return rc;
-	set_segments(&sregs, boot->ram, long_mode);
+	set_segments(&sregs, boot->ram);
 	sregs.cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_NE;
-	if (long_mode) {
-		build_page_tables(boot->ram);
-		sregs.cr0 |= X86_CR0_PG | X86_CR0_WP;
-		sregs.cr3 = LAYOUT_PML4;
-		sregs.cr4 = X86_CR4_PAE;
-		sregs.efer |= EFER_LME | EFER_LMA;
-		regs.rsi = boot->argument;
-		regs.rsp = LAYOUT_BOOT_STACK;
-	} else {
-		regs.rbx = boot->argument;
-	}
 	return KVM_CALL(fd, KVM_SET_SREGS, &sregs, why) ?: KVM_CALL(fd, KVM_SET_REGS, &regs, why)
 							?: KVM_CALL(fd, KVM_SET_FPU, &fpu, why);
 }

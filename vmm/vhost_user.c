@@ -42,7 +42,7 @@ static int tell_state(struct vhost_user *vu, enum vhost_user_request request, ui
 	return vhost_user_exchange(vu, request, &payload, NULL, 0);
 }
 
-static int find_missing(struct vhost_user *vu, uint64_t features, unsigned n_queues)
+int vhost_user_can_carry(struct vhost_user *vu, uint64_t features, unsigned n_queues)
 {
 	uint64_t missing = features & ~VHOST_USER_LOCAL_FEATURES & ~vu->features;
 	char names[NAMES_LEN];
@@ -72,8 +72,7 @@ static int ask_queue_num(struct vhost_user *vu)
 		return ret;
 	if (n == 0)
 		return vhost_user_fail(vu, -EPROTO, "GET_QUEUE_NUM: the back-end has no queues");
-	/* The specification says queues; QEMU, and so every back-end for network devices, means
-	 * pairs. */
+	/* The specification says queues; QEMU, and so every network back-end, means pairs. */
 	vu->max_queues = n < VHOST_USER_MAX_QUEUES / 2 ? 2 * (unsigned)n : VHOST_USER_MAX_QUEUES;
 	return 0;
 }
@@ -108,18 +107,13 @@ int vhost_user_handshake(struct vhost_user *vu, uint16_t mtu)
 		return ret;
 	vu->features = features & ~hidden_features;
 	vu->has_protocol_features = features >> VHOST_USER_FEATURE_PROTOCOL & 1;
-	ret = find_missing(vu, 1ull << VIRTIO_F_VERSION_1, 0) ?: shake_protocol_features(vu);
+	ret = vhost_user_can_carry(vu, 1ull << VIRTIO_F_VERSION_1, 0)
+		      ?: shake_protocol_features(vu);
 	if (ret == 0 && mtu && vhost_user_speaks(vu, VHOST_USER_PROTOCOL_MTU))
 		ret = tell_u64(vu, VHOST_USER_NET_SET_MTU, mtu);
 	if (ret == 0)
 		vu->state = VHOST_USER_READY;
 	return ret;
-}
-
-int vhost_user_can_carry(struct vhost_user *vu, uint64_t features, unsigned n_queues)
-{
-	assert(vu->state == VHOST_USER_READY);
-	return find_missing(vu, features, n_queues);
 }
 
 /* Without REPLY_ACK the answer to a harmless question says that all before it has been done. */
@@ -210,13 +204,15 @@ static int set_vrings(struct vhost_user *vu, const struct vhost_user_device *dev
 
 int vhost_user_start(struct vhost_user *vu, const struct vhost_user_device *dev)
 {
-	int ret = vhost_user_can_carry(vu, dev->features, dev->n_queues)
-			  ?: set_features(vu, dev)
-			  ?: set_mem_table(vu, dev)
-			  ?: set_vrings(vu, dev)
-			  ?: set_status(vu, STATUS_DRIVER_OK)
-			  ?: barrier(vu);
+	int ret;
 
+	assert(vu->state == VHOST_USER_READY);
+	ret = vhost_user_can_carry(vu, dev->features, dev->n_queues)
+		      ?: set_features(vu, dev)
+		      ?: set_mem_table(vu, dev)
+		      ?: set_vrings(vu, dev)
+		      ?: set_status(vu, STATUS_DRIVER_OK)
+		      ?: barrier(vu);
 	if (ret < 0)
 		return ret;
 	vu->state = VHOST_USER_RUNNING;

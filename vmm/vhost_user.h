@@ -91,8 +91,7 @@ void vhost_user_init(struct vhost_user *vu);
 /* Ends the connection without a word, if there is one. */
 void vhost_user_close(struct vhost_user *vu);
 
-/* One attempt that never waits: CLOSED -> CONNECTED. -EAGAIN also when the socket file does not
- * exist yet. */
+/* One attempt that never waits: CLOSED -> CONNECTED. -EAGAIN also when there is no socket yet. */
 int vhost_user_connect(struct vhost_user *vu, const char *path);
 /* Takes a connected stream socket, e.g. an inherited one: CLOSED -> CONNECTED. */
 int vhost_user_adopt(struct vhost_user *vu, int fd);
@@ -105,8 +104,7 @@ int vhost_user_listen(const char *path);
 int vhost_user_accept(struct vhost_user *vu, int listen_fd);
 
 /* CONNECTED -> READY: owner, features, protocol features, number of queues and, unless 0, the MTU.
- * Before the guest's driver exists. The caller then computes what to offer to the guest from
- * features, max_queues. */
+ * Before the guest's driver exists. features and max_queues then say what to offer to it. */
 int vhost_user_handshake(struct vhost_user *vu, uint16_t mtu);
 
 /* Whether a back-end that has just shaken hands (READY) can serve a device with these features and

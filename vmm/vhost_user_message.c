@@ -99,13 +99,7 @@ int vhost_user_fail(struct vhost_user *vu, int err, const char *format, ...)
 	return err;
 }
 
-static int fail_call(struct vhost_user *vu, const char *call)
-{
-	return vhost_user_fail(vu, -errno, "%s: %m", call);
-}
-
-/* Waits until the socket is ready. A hang-up counts as ready: the call that follows says what it
- * is. */
+/* Waits until the socket is ready. A hang-up counts as ready: the next call says what it is. */
 static int wait_ready(struct vhost_user *vu, short events, int64_t deadline)
 {
 	struct pollfd pollfd = {.fd = vu->fd, .events = events};
@@ -117,7 +111,7 @@ static int wait_ready(struct vhost_user *vu, short events, int64_t deadline)
 		n = poll(&pollfd, 1, left > 0 ? (int)left : 0);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return fail_call(vu, "poll");
+		return vhost_user_fail(vu, -errno, "poll: %m");
 	if (n == 0)
 		return vhost_user_fail(vu, -ETIMEDOUT,
 				       "no answer within %d ms; see whether the back-end hangs",
@@ -156,7 +150,7 @@ static int transfer(struct vhost_user *vu, bool sends, struct msghdr *msg, struc
 		} else if (errno == EAGAIN) {
 			ret = wait_ready(vu, sends ? POLLOUT : POLLIN, deadline);
 		} else if (errno != EINTR) {
-			ret = fail_call(vu, sends ? "sendmsg" : "recvmsg");
+			ret = vhost_user_fail(vu, -errno, "%s: %m", sends ? "sendmsg" : "recvmsg");
 		}
 	}
 	return ret;

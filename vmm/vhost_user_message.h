@@ -19,8 +19,7 @@ int vhost_user_exchange(struct vhost_user *vu, enum vhost_user_request request,
 /* The protocol feature was agreed in this connection. */
 bool vhost_user_speaks(const struct vhost_user *vu, enum vhost_user_protocol_feature feature);
 
-/* Puts the sentence into vu->error, closes the socket unless err is -EINVAL or -EAGAIN, returns
- * err. */
+/* Puts the sentence into vu->error, closes unless err is -EINVAL or -EAGAIN, and returns err. */
 int vhost_user_fail(struct vhost_user *vu, int err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -18,8 +18,7 @@ void vhost_user_init(struct vhost_user *vu)
 
 void vhost_user_close(struct vhost_user *vu)
 {
-	if (vu->fd >= 0)
-		close(vu->fd);
+	close(vu->fd);
 	vu->fd = -1;
 	vu->state = VHOST_USER_CLOSED;
 	vu->protocol_features = 0;

@@ -88,6 +88,74 @@ static bool gather_chain(const struct guest_ram *ram, const struct table *table,
 	return false;
 }
 
+static bool set_pairs(struct virtio_net *net, const uint8_t *data, size_t len)
+{
+	uint16_t pairs;
+
+	if (len < sizeof(pairs) || !virtio_net_acked(net, VIRTIO_NET_F_MQ))
+		return false;
+	memcpy(&pairs, data, sizeof(pairs));
+	if (pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs * 2u > virtio_net_data_queues(net))
+		return false;
+	net->pairs = pairs;
+	return true;
+}
+
+/* Two tables, unicast and multicast: a 32-bit count each, then that many addresses. */
+static bool is_mac_table(const uint8_t *data, size_t len)
+{
+	for (unsigned table = 0; table < 2; table++) {
+		uint32_t n;
+
+		if (len < sizeof(n))
+			return false;
+		memcpy(&n, data, sizeof(n));
+		data += sizeof(n);
+		len -= sizeof(n);
+		if (n > len / OPTIONS_MAC_LEN)
+			return false;
+		data += (size_t)n * OPTIONS_MAC_LEN;
+		len -= (size_t)n * OPTIONS_MAC_LEN;
+	}
+	return true;
+}
+
+static bool set_mac(struct virtio_net *net, const uint8_t *data, size_t len)
+{
+	if (len < OPTIONS_MAC_LEN || (data[0] & 1))
+		return false;
+	memcpy(net->config.mac, data, OPTIONS_MAC_LEN);
+	return true;
+}
+
+/* Obeys a command of at least two bytes, class and number, a private copy. Whether it could.
+ * Receive modes and VLANs are acknowledged and not enforced: vhost-user has no message for them,
+ * and a switch delivers what the port should have. */
+static bool obey(struct virtio_net *net, const uint8_t *bytes, size_t bytes_len)
+{
+	const uint8_t cmd = bytes[1], *data = bytes + 2;
+	const size_t len = bytes_len - 2;
+
+	switch (bytes[0]) {
+	case VIRTIO_NET_CTRL_RX:
+		return cmd <= VIRTIO_NET_CTRL_RX_NOBCAST && len >= 1;
+	case VIRTIO_NET_CTRL_MAC:
+		return cmd == VIRTIO_NET_CTRL_MAC_TABLE_SET
+			       ? is_mac_table(data, len)
+			       : cmd == VIRTIO_NET_CTRL_MAC_ADDR_SET && set_mac(net, data, len);
+	case VIRTIO_NET_CTRL_VLAN:
+		return cmd <= VIRTIO_NET_CTRL_VLAN_DEL && len >= 2;
+	case VIRTIO_NET_CTRL_ANNOUNCE:
+		if (cmd == VIRTIO_NET_CTRL_ANNOUNCE_ACK)
+			net->config.status &= (uint16_t)~VIRTIO_NET_S_ANNOUNCE;
+		return cmd == VIRTIO_NET_CTRL_ANNOUNCE_ACK;
+	case VIRTIO_NET_CTRL_MQ:
+		return cmd == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET && set_pairs(net, data, len);
+	default:
+		return false;
+	}
+}
+
 /* Returns how many bytes were written into the chain. */
 static uint32_t answer(struct virtio_net *net, const struct virtio_queue *ring, unsigned head)
 {
@@ -96,7 +164,7 @@ static uint32_t answer(struct virtio_net *net, const struct virtio_queue *ring, 
 	struct gathered g = {.len = 0};
 	bool obeyed =
 		gather_chain(net->vp.world->ram, &table, head, indirect ? ring->size : 0, &g) &&
-		!g.too_long && g.len >= 2 && virtio_net_command(net, g.bytes, g.len);
+		!g.too_long && g.len >= 2 && obey(net, g.bytes, g.len);
 
 	net->control.n_commands++;
 	if (!g.ack)

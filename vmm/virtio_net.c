@@ -16,7 +16,6 @@
 enum {
 	CLASS_ETHERNET = 0x020000,
 	DUPLEX_FULL = 1,
-	CONTROL_WITHOUT_MQ = 2, /* index of the control queue when MQ is not acked */
 };
 
 /* Passed on only if the back-end offers them. */
@@ -45,80 +44,15 @@ static void wake(const struct virtio_net *net)
 	(void)!eventfd_write(net->vp.world->wake_fd, 1);
 }
 
-static bool set_pairs(struct virtio_net *net, const uint8_t *data, size_t len)
+/* The index of the control queue, behind all data queues that the driver may use. */
+static unsigned control_queue(const struct virtio_net *net)
 {
-	uint16_t pairs;
-
-	if (len < sizeof(pairs) || !virtio_net_acked(net, VIRTIO_NET_F_MQ))
-		return false;
-	memcpy(&pairs, data, sizeof(pairs));
-	if (pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs * 2u > virtio_net_data_queues(net))
-		return false;
-	net->pairs = pairs;
-	wake(net);
-	return true;
-}
-
-/* Two tables, unicast and multicast: a 32-bit count each, then that many addresses. */
-static bool is_mac_table(const uint8_t *data, size_t len)
-{
-	for (unsigned table = 0; table < 2; table++) {
-		uint32_t n;
-
-		if (len < sizeof(n))
-			return false;
-		memcpy(&n, data, sizeof(n));
-		data += sizeof(n);
-		len -= sizeof(n);
-		if (n > len / OPTIONS_MAC_LEN)
-			return false;
-		data += (size_t)n * OPTIONS_MAC_LEN;
-		len -= (size_t)n * OPTIONS_MAC_LEN;
-	}
-	return true;
-}
-
-static bool set_mac(struct virtio_net *net, const uint8_t *data, size_t len)
-{
-	if (len < OPTIONS_MAC_LEN || (data[0] & 1))
-		return false;
-	memcpy(net->config.mac, data, OPTIONS_MAC_LEN);
-	return true;
-}
-
-/* Receive modes and VLANs are acknowledged and not enforced: vhost-user has no message for them,
- * and a switch delivers what the port should have. */
-bool virtio_net_command(struct virtio_net *net, const uint8_t *bytes, size_t bytes_len)
-{
-	const uint8_t cmd = bytes[1], *data = bytes + 2;
-	const size_t len = bytes_len - 2;
-
-	switch (bytes[0]) {
-	case VIRTIO_NET_CTRL_RX:
-		return cmd <= VIRTIO_NET_CTRL_RX_NOBCAST && len >= 1;
-	case VIRTIO_NET_CTRL_MAC:
-		return cmd == VIRTIO_NET_CTRL_MAC_TABLE_SET
-			       ? is_mac_table(data, len)
-			       : cmd == VIRTIO_NET_CTRL_MAC_ADDR_SET && set_mac(net, data, len);
-	case VIRTIO_NET_CTRL_VLAN:
-		return cmd <= VIRTIO_NET_CTRL_VLAN_DEL && len >= 2;
-	case VIRTIO_NET_CTRL_ANNOUNCE:
-		if (cmd == VIRTIO_NET_CTRL_ANNOUNCE_ACK)
-			net->config.status &= (uint16_t)~VIRTIO_NET_S_ANNOUNCE;
-		return cmd == VIRTIO_NET_CTRL_ANNOUNCE_ACK;
-	case VIRTIO_NET_CTRL_MQ:
-		return cmd == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET && set_pairs(net, data, len);
-	default:
-		return false;
-	}
+	return virtio_net_acked(net, VIRTIO_NET_F_MQ) ? 2 * net->max_pairs : 2;
 }
 
 bool virtio_net_is_local(const struct virtio_pci *vp, unsigned queue)
 {
-	const struct virtio_net *net = (const struct virtio_net *)vp;
-
-	return queue ==
-	       (virtio_net_acked(net, VIRTIO_NET_F_MQ) ? 2 * net->max_pairs : CONTROL_WITHOUT_MQ);
+	return queue == control_queue((const struct virtio_net *)vp);
 }
 
 void virtio_net_start(struct virtio_pci *vp)
@@ -147,8 +81,11 @@ void virtio_net_stop(struct virtio_pci *vp)
 
 void virtio_net_notified(struct virtio_pci *vp, unsigned queue)
 {
-	if (virtio_net_control((struct virtio_net *)vp, &vp->queue[queue]))
+	struct virtio_net *net = (struct virtio_net *)vp;
+
+	if (virtio_net_control(net, &vp->queue[queue]))
 		virtio_pci_interrupt(vp, queue);
+	wake(net); /* the number of pairs may have changed */
 }
 
 static int open_eventfds(struct virtio_net *net, struct refusal *why)
@@ -193,10 +130,8 @@ int virtio_net_open(struct virtio_net *net, const struct virtio_world *world, un
 void virtio_net_close(struct virtio_net *net)
 {
 	for (unsigned i = 0; i < net->vp.n_queues; i++) {
-		if (net->vp.queue[i].kick_fd >= 0)
-			close(net->vp.queue[i].kick_fd);
-		if (net->vp.queue[i].call_fd >= 0)
-			close(net->vp.queue[i].call_fd);
+		close(net->vp.queue[i].kick_fd);
+		close(net->vp.queue[i].call_fd);
 	}
 	net->vp.n_queues = 0;
 }
@@ -242,10 +177,9 @@ void virtio_net_hold_down(struct virtio_net *net, bool down)
 
 unsigned virtio_net_data_queues(const struct virtio_net *net)
 {
-	unsigned most = virtio_net_acked(net, VIRTIO_NET_F_MQ) ? 2 * net->max_pairs : 2;
 	unsigned n = 0;
 
-	while (n < most && net->vp.queue[n].enabled)
+	while (n < control_queue(net) && net->vp.queue[n].enabled)
 		n++;
 	return n & ~1u;
 }

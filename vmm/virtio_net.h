@@ -56,10 +56,6 @@ unsigned virtio_net_data_queues(const struct virtio_net *net);
 /* Whether the driver has taken the feature. */
 bool virtio_net_acked(const struct virtio_net *net, unsigned bit);
 
-/* Obeys one command of at least two bytes, class and number, a private copy; and whether it could.
- */
-bool virtio_net_command(struct virtio_net *net, const uint8_t *bytes, size_t bytes_len);
-
 /* virtio_control.c: obeys all commands in the ring of the control queue (VIRTIO 1.2 sections 2.7
  * and 5.1.6.5). A chain that is malformed is given back with the answer VIRTIO_NET_ERR where there
  * is room for one. Whether the driver wants an interrupt for it. */

@@ -12,8 +12,8 @@
 #ifndef RINGWAY_VMM_VIRTIO_PCI_H
 #define RINGWAY_VMM_VIRTIO_PCI_H
 
+#include "vmm/bus.h"
 #include "vmm/kvm.h"
-#include "vmm/pci.h"
 
 enum {
 	VIRTIO_MAX_PAIRS = 16,
@@ -119,8 +119,7 @@ void virtio_pci_reset_done(struct virtio_pci *vp);
 void virtio_pci_complain(struct virtio_pci *vp, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* virtio_net.c, the one kind of device that there is: DRIVER_OK was set and all enabled queues are
- * sound; */
+/* virtio_net.c, the one kind of device: DRIVER_OK was set and all enabled queues are sound; */
 void virtio_net_start(struct virtio_pci *vp);
 /* the driver has reset a started device, and reads status 0 after virtio_pci_reset_done(); */
 void virtio_net_stop(struct virtio_pci *vp);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # No file and no function is longer than a reader bears: .c 500 lines, .h 150, main.c 150, a function's body 80. And the
-# launcher stays one that can be read in a day: 5,500 lines of code, blank lines and comments not counted.
+# launcher stays one that can be read in a day: under 6,000 lines, blank ones not counted.
 # Usage: sizes.sh SOURCE-DIRECTORY
 set -euo pipefail
 cd "$1"
@@ -28,8 +28,8 @@ FNR == 1 {
     body = 0
 }
 END { check_file(); exit faults > 0 }'
-n=$(find vmm -name '*.[ch]' -print0 | sort -z | xargs -0 cat | gcc -fpreprocessed -dD -E -P -xc - | grep -cv '^$')
-if [[ $n -gt 5500 ]]; then
-	echo "vmm: $n lines of code, at most 5500"
+n=$(find vmm -name '*.[ch]' -print0 | xargs -0 cat | grep -c '[^[:space:]]')
+if [[ $n -ge 6000 ]]; then
+	echo "vmm: $n lines that are not blank; under 6000"
 	exit 1
 fi

@@ -92,8 +92,8 @@ static void bzimage_is_loaded_with_a_clean_zero_page(void)
 	rig_open(&rig, RAM_LEN);
 	make_bzimage(&rig);
 	CU_ASSERT_EQUAL(load(&rig), 0);
-	CU_ASSERT_EQUAL(rig.boot.mode, BOOT_LONG_MODE);
-	CU_ASSERT_EQUAL(rig.boot.entry, LAYOUT_KERNEL + 0x200);
+	CU_ASSERT_FALSE(rig.boot.is_pvh);
+	CU_ASSERT_EQUAL(rig.boot.entry, LAYOUT_KERNEL);
 	CU_ASSERT_EQUAL(rig.boot.kernel_end, LAYOUT_KERNEL + (8 << 20));
 	params = guest_ram_at(&rig.ram, LAYOUT_ZERO_PAGE, sizeof(*params));
 	/* 0xff here makes a kernel clean half of the page, and stumble over what is left. */
@@ -332,10 +332,10 @@ static void elf_with_a_pvh_note_is_entered_there(void)
 	make_elf(&rig);
 	rig.boot.initrd = (struct boot_file){initrd, sizeof(initrd), "initrd"};
 	CU_ASSERT_EQUAL(load(&rig), 0);
-	CU_ASSERT_EQUAL(rig.boot.mode, BOOT_PROTECTED_MODE);
+	CU_ASSERT_TRUE(rig.boot.is_pvh);
 	CU_ASSERT_EQUAL(rig.boot.entry, 0x200010);
 	CU_ASSERT_EQUAL(rig.boot.kernel_end, 0x203000);
-	info = guest_ram_at(&rig.ram, rig.boot.argument, 56);
+	info = guest_ram_at(&rig.ram, LAYOUT_ZERO_PAGE, 56);
 	CU_ASSERT_EQUAL(info[0], 0x336ec578);
 	CU_ASSERT_EQUAL(info[3], 1);		  /* one module */
 	CU_ASSERT_EQUAL(info[6], LAYOUT_CMDLINE); /* low half of the pointer */

@@ -92,10 +92,10 @@ static int fake_call(struct kvm *kvm, unsigned long request, void *argument)
 
 void fake_events_init(struct fake_events *fake)
 {
-	*fake = (struct fake_events){.base = {.fd = -1, .vm_fd = -1}};
+	*fake = (struct fake_events){.base = {.fd = -1, .vm_fd = -1, .call = fake_call}};
 	if (kvm_init_routes(&fake->base, FAKE_MAX_GSIS) < 0)
 		abort();
-	fake->base.call = fake_call;
+	fake->n_routes = 0;
 }
 
 void fake_events_fini(struct fake_events *fake)

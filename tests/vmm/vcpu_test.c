@@ -7,15 +7,12 @@
 
 #include "tests/suite.h"
 #include "vmm/layout.h"
-#include "vmm/vcpu.h"
+#include "vmm/machine.h"
 
 enum { RUN_LEN = 3 * 4096 };
 
 struct rig {
-	struct bus io, mmio;
-	pthread_mutex_t lock;
-	struct stop stop;
-	struct vcpu_world world;
+	struct machine machine;
 	struct vcpu vcpu;
 	struct kvm_run *run;
 	int wake_fd;
@@ -24,16 +21,14 @@ struct rig {
 static void rig_open(struct rig *rig)
 {
 	memset(rig, 0, sizeof(*rig));
-	pthread_mutex_init(&rig->lock, NULL);
+	pthread_mutex_init(&rig->machine.lock, NULL);
 	rig->wake_fd = eventfd(0, EFD_NONBLOCK);
 	rig->run = calloc(1, RUN_LEN);
 	if (rig->wake_fd < 0 || !rig->run)
 		abort();
-	stop_init(&rig->stop, rig->wake_fd);
-	stop_add_ports(&rig->stop, &rig->io);
-	rig->world = (struct vcpu_world){
-		.io = &rig->io, .mmio = &rig->mmio, .lock = &rig->lock, .stop = &rig->stop};
-	rig->vcpu = (struct vcpu){.world = &rig->world, .fd = -1, .stats_fd = -1};
+	stop_init(&rig->machine.stop, rig->wake_fd);
+	stop_add_ports(&rig->machine.stop, &rig->machine.io);
+	rig->vcpu = (struct vcpu){.machine = &rig->machine, .fd = -1, .stats_fd = -1};
 }
 
 static void rig_close(struct rig *rig)
@@ -76,8 +71,8 @@ static void each_way_to_end_has_its_cause_and_code(void)
 		rig_open(&rig);
 		*port_exit(&rig, cases[i].port, 1, 1, true) = cases[i].value;
 		vcpu_handle_exit(&rig.vcpu, rig.run);
-		CU_ASSERT_EQUAL(stop_cause_of(&rig.stop), cases[i].cause);
-		CU_ASSERT_EQUAL(stop_exit_code(&rig.stop), cases[i].code);
+		CU_ASSERT_EQUAL(stop_cause_of(&rig.machine.stop), cases[i].cause);
+		CU_ASSERT_EQUAL(stop_exit_code(&rig.machine.stop), cases[i].code);
 		rig_close(&rig);
 	}
 }
@@ -91,8 +86,8 @@ static void first_cause_counts(void)
 	vcpu_handle_exit(&rig.vcpu, rig.run);
 	*port_exit(&rig, PORT_EXIT, 1, 1, true) = 6;
 	vcpu_handle_exit(&rig.vcpu, rig.run);
-	stop_request(&rig.stop, STOP_SIGNAL);
-	CU_ASSERT_EQUAL(stop_exit_code(&rig.stop), 5);
+	stop_request(&rig.machine.stop, STOP_SIGNAL);
+	CU_ASSERT_EQUAL(stop_exit_code(&rig.machine.stop), 5);
 	rig_close(&rig);
 }
 
@@ -101,11 +96,11 @@ static void ready_is_reported_and_ends_nothing(void)
 	struct rig rig;
 
 	rig_open(&rig);
-	CU_ASSERT_FALSE(rig.stop.ready);
+	CU_ASSERT_FALSE(rig.machine.stop.ready);
 	*port_exit(&rig, PORT_READY, 1, 1, true) = 1;
 	vcpu_handle_exit(&rig.vcpu, rig.run);
-	CU_ASSERT_TRUE(rig.stop.ready);
-	CU_ASSERT_EQUAL(stop_cause_of(&rig.stop), STOP_NONE);
+	CU_ASSERT_TRUE(rig.machine.stop.ready);
+	CU_ASSERT_EQUAL(stop_cause_of(&rig.machine.stop), STOP_NONE);
 	rig_close(&rig);
 }
 
@@ -117,8 +112,8 @@ static void string_instruction_reaches_the_device_once_per_element(void)
 	rig_open(&rig);
 	data = port_exit(&rig, 0x1234, 2, 5, false);
 	vcpu_handle_exit(&rig.vcpu, rig.run);
-	CU_ASSERT_EQUAL(rig.io.n_strays, 5);
-	CU_ASSERT_EQUAL(rig.io.stray[0].addr, 0x1234);
+	CU_ASSERT_EQUAL(rig.machine.io.n_strays, 5);
+	CU_ASSERT_EQUAL(rig.machine.io.last_stray, 0x1234);
 	for (unsigned i = 0; i < 10; i++)
 		CU_ASSERT_EQUAL(data[i], 0xff);
 	CU_ASSERT_EQUAL(data[10], 0);
@@ -142,7 +137,7 @@ static void memory_that_nobody_owns_reads_ones_and_takes_writes(void)
 		rig.run->mmio.is_write = 1;
 		vcpu_handle_exit(&rig.vcpu, rig.run);
 	}
-	CU_ASSERT_EQUAL(rig.mmio.n_strays, 8);
+	CU_ASSERT_EQUAL(rig.machine.mmio.n_strays, 8);
 	CU_ASSERT_EQUAL(rig.vcpu.n_exits[KVM_EXIT_MMIO], 8);
 	rig_close(&rig);
 }
@@ -166,7 +161,7 @@ static void exits_that_mean_the_end_end_the_vm(void)
 		rig_open(&rig);
 		rig.run->exit_reason = cases[i].reason;
 		vcpu_handle_exit(&rig.vcpu, rig.run);
-		CU_ASSERT_EQUAL(stop_exit_code(&rig.stop), cases[i].code);
+		CU_ASSERT_EQUAL(stop_exit_code(&rig.machine.stop), cases[i].code);
 		rig_close(&rig);
 	}
 }

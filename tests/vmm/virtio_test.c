@@ -1,4 +1,5 @@
 /* The common configuration as a driver, honest or not, writes it; vectors and doorbells. */
+#include <linux/kvm.h>
 #include <linux/pci_regs.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
@@ -6,6 +7,7 @@
 
 #include "net_rig.h"
 #include "tests/suite.h"
+#include "vmm/layout.h"
 
 enum {
 	SLOT = PCI_FIRST_FREE_SLOT,
@@ -317,6 +319,25 @@ static void generation_counts_and_link_shows_in_the_configuration(void)
 	net_rig_close(&rig);
 }
 
+/* The PIC is at vector 0 with nobody to mask it. */
+static void pins_lead_to_the_ioapic_alone(void)
+{
+	struct fake_events fake;
+	const struct kvm_irq_routing *table;
+
+	fake_events_init(&fake);
+	table = fake.base.table;
+	for (unsigned i = 0; i < GSI_MSI_FIRST; i++) {
+		CU_ASSERT_EQUAL(table->entries[i].gsi, i);
+		CU_ASSERT_EQUAL(table->entries[i].type, KVM_IRQ_ROUTING_IRQCHIP);
+		CU_ASSERT_EQUAL(table->entries[i].u.irqchip.irqchip, KVM_IRQCHIP_IOAPIC);
+		CU_ASSERT_EQUAL(table->entries[i].u.irqchip.pin, i);
+	}
+	for (unsigned i = GSI_MSI_FIRST; i < table->nr; i++)
+		CU_ASSERT_EQUAL(table->entries[i].type, KVM_IRQ_ROUTING_MSI);
+	fake_events_fini(&fake);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -343,6 +364,7 @@ int main(void)
 		 kick_goes_through_the_launcher_only_when_nothing_else_is_there},
 		{"generation_counts_and_link_shows_in_the_configuration",
 		 generation_counts_and_link_shows_in_the_configuration},
+		{"pins_lead_to_the_ioapic_alone", pins_lead_to_the_ioapic_alone},
 		CU_TEST_INFO_NULL,
 	};
 
