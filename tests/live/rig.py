@@ -200,8 +200,14 @@ class Switch:
     def __enter__(self):
         self.start()
         self.warm_up()
-        self.before = self.holdings()
+        # The connection of a front-end is closed a moment after the log says that it is gone.
+        wait_until(self.are_holdings_settled, "descriptors, threads and mappings to stay the same")
         return self
+
+    def are_holdings_settled(self):
+        self.before = self.holdings()
+        time.sleep(0.03)
+        return self.holdings() == self.before
 
     def warm_up(self):
         """Lets the libraries allocate what they keep for good: one front-end a port that comes and goes."""
