@@ -69,13 +69,11 @@ static void complain_of_attach(const struct port_conf *conf, int error)
 			  conf->name, conf->ifname);
 		break;
 	case EINVAL:
-		log_event(
-			LOG_ERROR,
-			"port %s: TAP %s: there is an interface of that name, but it is no TAP, or "
-			"one "
-			"with%s multi_queue: write another ifname, or another number of queues, or "
-			"make that TAP anew",
-			conf->name, conf->ifname, conf->n_queues > 1 ? "out" : "");
+		log_event(LOG_ERROR,
+			  "port %s: TAP %s: there is an interface of that name, but it is no TAP, "
+			  "or one with%s multi_queue: write another ifname, or another number of "
+			  "queues, or make that TAP anew",
+			  conf->name, conf->ifname, conf->n_queues > 1 ? "out" : "");
 		break;
 	default:
 		log_event(LOG_ERROR, "port %s: TAP %s: %s", conf->name, conf->ifname,

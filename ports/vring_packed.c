@@ -122,7 +122,7 @@ static inline unsigned packed_look(struct vring *vr, bool write, unsigned max,
 				   struct segment *pieces, struct vring_buffer *buffers, bool *more)
 {
 	const uint16_t kinds = VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_INDIRECT | VIRTQ_DESC_F_WRITE;
-	struct guest_region region = vr->mem->regions[0];
+	struct guest_region region = {.size = 0}; /* found by the first buffer */
 	const unsigned size = vr->size;
 	const uint64_t *ring = words_at(vr, 0);
 	unsigned at = vr->last_avail & (VIRTQ_WRAP - 1);

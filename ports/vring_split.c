@@ -116,7 +116,7 @@ static inline unsigned split_look(struct vring *vr, bool write, unsigned max,
 	const uint16_t kinds = VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_INDIRECT | VIRTQ_DESC_F_WRITE;
 	unsigned n = available(vr, vr->last_avail);
 	unsigned n_heads = load_heads(vr, n < max ? n : max, buffers);
-	struct guest_region region = vr->mem->regions[0];
+	struct guest_region region = {.size = 0}; /* found by the first buffer */
 	const struct virtq_desc *table = vr->desc;
 	unsigned i;
 
